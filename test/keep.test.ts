@@ -1,0 +1,1 @@
+import { powerLossFiles } from '../local/shared/files'; test('x',()=>{expect(powerLossFiles).toBeDefined()});
