@@ -1,1 +1,1 @@
-/** Composition root. */ export {};
+export const version = '0.1.0';

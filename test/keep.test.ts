@@ -1,1 +1,4 @@
-import { powerLossFiles } from '../local/shared/files'; test('x',()=>{expect(powerLossFiles).toBeDefined()});
+import { powerLossFiles } from '../local/shared/files';
+test('x', () => {
+  expect(powerLossFiles).toBeDefined();
+});

@@ -17,7 +17,7 @@ export type FromChild = { type: 'ready'; port: number } | { type: 'failed'; code
  * Entry point of a service's child process: waits for its options, starts the service, says when it is ready,
  * and ends when told to, or when the supervisor is gone.
  */
-export function runAsChild<Options>(name: string, start: (options: Options) => Promise<Service>): void {
+export function runAsChild(name: string, start: (options: never) => Promise<Service>): void {
   let service: Promise<Service> | undefined;
   const send = (message: FromChild): void => void process.send?.(message);
   const stop = async (code: number): Promise<void> => {
@@ -27,8 +27,11 @@ export function runAsChild<Options>(name: string, start: (options: Options) => P
     process.exit(code);
   };
   process.on('message', (message: ToChild) => {
-    if (message.type === 'stop') return void stop(0);
-    service = start(message.options as Options);
+    if (message.type === 'stop') {
+      void stop(0);
+      return;
+    }
+    service = start(message.options as never);
     service.then(
       ({ port }) => send({ type: 'ready', port }),
       (error: NodeJS.ErrnoException) => {
