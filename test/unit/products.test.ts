@@ -116,6 +116,15 @@ describe('the model of verdicts', () => {
     expect(verdicts).toEqual([['upserted'], ['upserted']]);
   });
 
+  test('the same content is unchanged, whether it comes early or late', () => {
+    expect(ingest([sample(1)], [sample(1)], [sample(1, older)], [sample(1, newer)])).toEqual([
+      ['upserted'],
+      ['unchanged'],
+      ['unchanged'],
+      ['unchanged'],
+    ]);
+  });
+
   test('a renewed stamp makes what lies before it stale', () => {
     const verdicts = ingest([sample(1, older)], [sample(1, newer)], [sample(1, '2026-02-01T12:00:00Z', 1)]);
     expect(verdicts).toEqual([['upserted'], ['unchanged'], ['stale']]);

@@ -18,8 +18,8 @@ export interface Fault {
   readonly spoil: (record: Record<string, unknown>, product: Product) => void;
 }
 
-/** The setting, beside the schema, that an event time after `receivedAt` plus the allowed skew breaks. */
-export const EVENT_TIME_KEYWORD = 'allowedSkewSeconds';
+/** The member of `x-headwater` that an event time after `receivedAt` plus the allowed skew breaks. */
+export const EVENT_TIME_KEYWORD = 'eventTime';
 
 /** Later than any clock that will ever receive it. */
 export const FAR_FUTURE = '2999-01-01T00:00:00.000Z';

@@ -85,9 +85,10 @@ export class VerdictModel {
       this.stored.set(key, { stamp, content, version: 1 });
       return 'upserted';
     }
-    if (!isNewer(stamp, current.stamp)) return 'stale';
+    const same = isDeepStrictEqual(content, current.content);
+    if (!isNewer(stamp, current.stamp)) return same ? 'unchanged' : 'stale';
     current.stamp = stamp;
-    if (isDeepStrictEqual(content, current.content)) return 'unchanged';
+    if (same) return 'unchanged';
     current.content = content;
     current.version++;
     return 'upserted';
