@@ -1,1 +1,77 @@
-export const version = '0.1.0';
+/** Composition root: configuration → clients → registrations. */
+import { join } from 'node:path';
+import { app, type HttpMethod } from '@azure/functions';
+import * as df from 'durable-functions';
+import { createIngestActivities } from './activities/ingest';
+import { createBatches } from './clients/batches';
+import { createBlobs } from './clients/blobs';
+import { openCosmos } from './clients/cosmos';
+import { createDocuments } from './clients/documents';
+import { createRecordsHub } from './clients/hub';
+import { loadSchemas } from './clients/schemas';
+import { readConfig } from './config';
+import { ingestBatch } from './orchestrators/ingest/ingestBatch';
+import { answering, type Handler } from './triggers/http';
+import { createGetDataset, createGetDocument, createListDatasets } from './triggers/ingest/datasets';
+import type { TriggerDeps } from './triggers/ingest/deps';
+import { createGetBatch } from './triggers/ingest/getBatch';
+import { createGetRecords } from './triggers/ingest/getRecords';
+import { createGetStatus, createTerminate } from './triggers/ingest/links';
+import { createPostBatch, INGEST_BATCH } from './triggers/ingest/postBatch';
+import { createSweepBatches, createSweepInbox } from './triggers/ingest/sweep';
+
+const config = readConfig(process.env);
+const blobs = createBlobs(config.storage, config.createResources);
+const cosmos = openCosmos(config.cosmos, config.createResources);
+
+const deps: TriggerDeps = {
+  config,
+  blobs,
+  batches: createBatches(cosmos.batches),
+  documents: createDocuments(cosmos.documents),
+  hub: createRecordsHub(config.eventHubs),
+  schemas: loadSchemas(join(__dirname, '..', 'schemas'), blobs),
+  groupConcurrency: config.groupConcurrency,
+  markerTtlSeconds: config.markerTtlSeconds,
+  fanOut: config.fanOut,
+  now: () => new Date(),
+};
+
+const durableClient = df.input.durableClient();
+
+/** `keyed` routes are checked by the platform; `signed` ones carry their own proof, and the platform lets them through. */
+function http(
+  name: string,
+  access: 'keyed' | 'signed',
+  method: HttpMethod,
+  route: string,
+  handler: Handler,
+): void {
+  app.http(name, {
+    methods: [method],
+    route,
+    authLevel: access === 'keyed' ? 'function' : 'anonymous',
+    extraInputs: [durableClient],
+    handler: answering(handler),
+  });
+}
+
+http('postBatch', 'keyed', 'POST', 'datasets/{dataset}/batches', createPostBatch(deps));
+http('getBatch', 'keyed', 'GET', 'batches/{batchId}', createGetBatch(deps));
+http('getRecords', 'keyed', 'GET', 'batches/{batchId}/records', createGetRecords(deps));
+http('getStatus', 'signed', 'GET', 'batches/{batchId}/status', createGetStatus(deps));
+http('terminate', 'signed', 'POST', 'batches/{batchId}/terminate', createTerminate(deps));
+http('listDatasets', 'keyed', 'GET', 'datasets', createListDatasets(deps));
+http('getDataset', 'keyed', 'GET', 'datasets/{dataset}', createGetDataset(deps));
+http('getDocument', 'keyed', 'GET', 'datasets/{dataset}/documents/{*key}', createGetDocument(deps));
+
+df.app.orchestration(INGEST_BATCH, ingestBatch);
+for (const [name, handler] of Object.entries(createIngestActivities(deps)))
+  df.app.activity(name, { handler });
+
+app.timer('sweepBatches', {
+  schedule: config.sweepSchedule,
+  extraInputs: [durableClient],
+  handler: createSweepBatches(deps),
+});
+app.timer('sweepInbox', { schedule: '0 0 * * * *', handler: createSweepInbox(deps) });

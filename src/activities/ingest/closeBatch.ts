@@ -1,0 +1,68 @@
+import type { BatchHeader, Failure } from '../../domain/ingest/batch';
+import { markerId } from '../../domain/ingest/names';
+import type { ValidRecord } from '../../domain/ingest/validation';
+import { bucketOf } from '../../domain/keys';
+import { createArchiveBatch } from './archiveBatch';
+import { close } from './closing';
+import type { IngestDeps } from './deps';
+import { createOpenBatch } from './openBatch';
+import { originOf } from './upsertChunk';
+import { closeGroup, type GroupResult } from './upsertGroup';
+import { createValidateChunk, readValidated } from './validateChunk';
+import { listVerdicts, storeVerdicts } from './verdictFile';
+
+/**
+ * Closes a batch whose orchestration ended abnormally (terminated, failed, purged). Every group without a marker gets
+ * one that says *notApplied*, so that an activity which still runs can no longer write; then verdict files, archive
+ * and summary are completed as usual. May run twice, and beside the activities of the batch.
+ */
+export function createCloseBatch(deps: IngestDeps) {
+  const open = createOpenBatch(deps);
+  const archiveBatch = createArchiveBatch(deps);
+  return async function closeBatch({
+    batchId,
+    failure,
+  }: {
+    batchId: string;
+    failure: Failure;
+  }): Promise<void> {
+    const opened = await open({ batchId });
+    if (opened.type === 'closed') return;
+    const { header, chunks } = opened;
+    const done = new Set((await listVerdicts(deps.blobs, batchId)).map(({ chunk }) => chunk));
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      if (!done.has(chunk)) await closeChunk(deps, header, chunk, failure.message);
+    }
+    const archive = await archiveBatch({ batch: header });
+    await close(deps, batchId, {
+      status: 'failed',
+      files: await listVerdicts(deps.blobs, batchId),
+      archive,
+      failure,
+    });
+  };
+}
+
+async function closeChunk(
+  deps: IngestDeps,
+  batch: BatchHeader,
+  chunk: number,
+  reason: string,
+): Promise<void> {
+  // Validation is a function of facts that are fixed: run it, so that quarantined records keep their reasons.
+  const { quarantined } = await createValidateChunk(deps)({ batch, chunk });
+  const valid = await readValidated(deps, { batch, chunk });
+  const results: GroupResult[] = [];
+  for (const [group, records] of Map.groupBy(valid, (record) => record.group)) {
+    const task = {
+      markerId: markerId(batch.id, chunk, group),
+      origin: originOf(batch, bucketOf((records[0] as ValidRecord).key)),
+      markerTtlSeconds: deps.markerTtlSeconds,
+    };
+    const indices = records.map(({ index }) => index);
+    results.push(await closeGroup(deps.documents, task, indices, reason));
+  }
+  const decided = results.flatMap(({ verdicts }) => verdicts);
+  const requestCharge = results.reduce((total, result) => total + result.requestCharge, 0);
+  await storeVerdicts(deps.blobs, { batchId: batch.id, chunk, valid, quarantined, decided, requestCharge });
+}

@@ -1,0 +1,47 @@
+import { mapLimited } from '../../clients/once';
+import type { BatchHeader, ChunkVerdicts } from '../../domain/ingest/batch';
+import type { GroupOrigin } from '../../domain/ingest/decide';
+import { markerId } from '../../domain/ingest/names';
+import type { ValidRecord } from '../../domain/ingest/validation';
+import { bucketOf, partitionKey } from '../../domain/keys';
+import type { IngestDeps } from './deps';
+import { upsertGroup } from './upsertGroup';
+import { readValidated, type ChunkTask } from './validateChunk';
+import { storeVerdicts } from './verdictFile';
+
+/** The batch, as far as the decisions on one bucket's records depend on it. */
+export function originOf(batch: BatchHeader, bucket: number): GroupOrigin {
+  return {
+    batchId: batch.id,
+    schemaVersion: batch.schemaVersion,
+    receivedAt: Date.parse(batch.receivedAt),
+    pk: partitionKey(batch.dataset, bucket),
+  };
+}
+
+/** Upserts a chunk, group by group, and writes its verdict file. `quarantined` is what validation told of the chunk. */
+export function createUpsertChunk(
+  deps: Pick<IngestDeps, 'blobs' | 'documents' | 'groupConcurrency' | 'markerTtlSeconds'>,
+) {
+  return async function upsertChunk(task: ChunkTask & { quarantined: number }): Promise<ChunkVerdicts> {
+    const { batch, chunk, quarantined } = task;
+    const valid = await readValidated(deps, task);
+    const groups = [...Map.groupBy(valid, ({ group }) => group)];
+    const results = await mapLimited(groups, deps.groupConcurrency, ([group, records]) =>
+      upsertGroup(deps.documents, {
+        markerId: markerId(batch.id, chunk, group),
+        records,
+        origin: originOf(batch, bucketOf((records[0] as ValidRecord).key)),
+        markerTtlSeconds: deps.markerTtlSeconds,
+      }),
+    );
+    return storeVerdicts(deps.blobs, {
+      batchId: batch.id,
+      chunk,
+      valid,
+      quarantined,
+      decided: results.flatMap(({ verdicts }) => verdicts),
+      requestCharge: results.reduce((total, result) => total + result.requestCharge, 0),
+    });
+  };
+}

@@ -1,0 +1,97 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Documents } from '../../clients/documents';
+import { decide, type GroupOrigin } from '../../domain/ingest/decide';
+import type { Marker } from '../../domain/ingest/envelope';
+import type { ValidRecord } from '../../domain/ingest/validation';
+import type { GroupVerdict } from '../../domain/ingest/verdict';
+import { documentId } from '../../domain/keys';
+
+/** What became of a group, and what it took. */
+export interface GroupResult {
+  readonly verdicts: readonly GroupVerdict[];
+  /** RU */
+  readonly requestCharge: number;
+}
+
+export interface GroupTask {
+  readonly markerId: string;
+  readonly records: readonly ValidRecord[];
+  readonly origin: GroupOrigin;
+  readonly markerTtlSeconds: number;
+}
+
+/** Conflicts with other batches on the same keys are over soon; after that many the activity's own retry takes over. */
+const MAX_CONFLICTS = 12;
+
+/**
+ * Upserts a group: reads the documents, decides, and writes the changed ones **and the marker** in one transactional
+ * batch. Whoever finds the marker adopts its verdicts, so the group's fate is decided once, however often this runs
+ * and whoever else runs it. A record that the store refuses is dead-lettered alone.
+ *
+ * @throws when the store does not answer, or when others keep changing the same documents: run it again
+ */
+export async function upsertGroup(documents: Documents, task: GroupTask): Promise<GroupResult> {
+  const { markerId, origin, markerTtlSeconds } = task;
+  const dead: GroupVerdict[] = [];
+  let requestCharge = 0;
+  let conflicts = 0;
+  for (;;) {
+    const records = task.records.filter(({ index }) => !dead.some((verdict) => verdict.index === index));
+    const ids = [...new Set(records.map(({ key }) => documentId(key)))];
+    const read = await documents.read(origin.pk, ids);
+    const { writes, verdicts: decided } = decide(records, read.stored, origin);
+    const verdicts = [...decided, ...dead];
+    const marker: Marker = { id: markerId, pk: origin.pk, type: 'marker', verdicts, ttl: markerTtlSeconds };
+    const outcome = await documents.commit(marker, writes);
+    requestCharge += read.requestCharge + outcome.requestCharge;
+    if (outcome.type === 'committed') return { verdicts, requestCharge };
+    if (outcome.type === 'marked')
+      return { verdicts: await adopt(documents, origin.pk, markerId), requestCharge };
+    if (outcome.type === 'refused') {
+      // Without a name the largest is the likeliest; taking out one after the other ends in any case.
+      const index = outcome.index ?? largest(records);
+      if (index === undefined) throw new Error(`The marker ${markerId} was refused: ${outcome.reason}`);
+      dead.push({ index, verdict: 'deadLettered', reason: outcome.reason });
+    } else if (++conflicts > MAX_CONFLICTS) {
+      throw new Error(`The documents of ${markerId} keep changing.`);
+    } else {
+      await delay(Math.random() * 5 * 2 ** Math.min(conflicts, 6));
+    }
+  }
+}
+
+/** Decides the fate of a group that did not get its turn, unless it is decided: nobody can write it afterwards. */
+export async function closeGroup(
+  documents: Documents,
+  task: Omit<GroupTask, 'records'>,
+  indices: readonly number[],
+  reason: string,
+): Promise<GroupResult> {
+  const { markerId, origin, markerTtlSeconds } = task;
+  const verdicts = indices.map((index): GroupVerdict => ({ index, verdict: 'notApplied', reason }));
+  const outcome = await documents.commit(
+    { id: markerId, pk: origin.pk, type: 'marker', verdicts, ttl: markerTtlSeconds },
+    [],
+  );
+  const { requestCharge } = outcome;
+  if (outcome.type === 'committed') return { verdicts, requestCharge };
+  if (outcome.type === 'marked')
+    return { verdicts: await adopt(documents, origin.pk, markerId), requestCharge };
+  throw new Error(`The marker ${markerId} could not be written: ${outcome.type}`);
+}
+
+async function adopt(documents: Documents, pk: string, markerId: string): Promise<readonly GroupVerdict[]> {
+  const marker = await documents.readMarker(pk, markerId);
+  if (!marker) throw new Error(`The marker ${markerId} was there, and is gone.`);
+  return marker.verdicts;
+}
+
+function largest(records: readonly ValidRecord[]): number | undefined {
+  let size = -1;
+  let index: number | undefined;
+  for (const record of records) {
+    const length = JSON.stringify(record.data).length;
+    if (length > size) [size, index] = [length, record.index];
+  }
+  return index;
+}

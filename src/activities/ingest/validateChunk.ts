@@ -1,0 +1,77 @@
+import type { BatchHeader } from '../../domain/ingest/batch';
+import { chunkName } from '../../domain/ingest/names';
+import type { ChunkRecord } from '../../domain/ingest/split';
+import { validateRecord, type QuarantinedRecord, type ValidRecord } from '../../domain/ingest/validation';
+import type { IngestDeps } from './deps';
+import { fromLines, mustExist, toLines } from './lines';
+import { claimMedia } from './media';
+
+/** A chunk of a batch, as activities are told of it. */
+export interface ChunkTask {
+  readonly batch: BatchHeader;
+  readonly chunk: number;
+}
+
+export interface ChunkValidation {
+  readonly valid: number;
+  readonly quarantined: number;
+}
+
+/**
+ * Validates a chunk: schema, event time, size; media move to blobs of their own. A function of the body, the
+ * schema's version and the time of receipt. The result is stored once, and what is stored is what counts.
+ */
+export function createValidateChunk(deps: Pick<IngestDeps, 'blobs' | 'schemas'>) {
+  return async function validateChunk({ batch, chunk }: ChunkTask): Promise<ChunkValidation> {
+    const name = chunkName(batch.id, chunk);
+    const content = mustExist(await deps.blobs.read('chunks', name), `Chunk ${name}`);
+    const { valid, quarantined } = await validateAll(deps, batch, fromLines<ChunkRecord>(content));
+    // First the quarantine, then the file that makes it count.
+    if (quarantined.length > 0) await deps.blobs.create('quarantine', name, toLines(quarantined));
+    const metadata = { valid: String(valid.length), quarantined: String(quarantined.length) };
+    const outcome = await deps.blobs.create('validated', name, toLines(valid), { metadata });
+    if (outcome === 'created') return { valid: valid.length, quarantined: quarantined.length };
+    return countsIn(await deps.blobs.metadata('validated', name));
+  };
+}
+
+async function validateAll(
+  { blobs, schemas }: Pick<IngestDeps, 'blobs' | 'schemas'>,
+  batch: BatchHeader,
+  records: readonly ChunkRecord[],
+): Promise<{ valid: ValidRecord[]; quarantined: QuarantinedRecord[] }> {
+  const { dataset, check } = await schemas.at(batch.dataset, batch.schemaVersion);
+  const receivedAt = Date.parse(batch.receivedAt);
+  const valid: ValidRecord[] = [];
+  const quarantined: QuarantinedRecord[] = [];
+  for (const { index, group, record } of records) {
+    const claimed = dataset.media.length > 0 ? await claimMedia(blobs, dataset, record) : { record };
+    const result =
+      'errors' in claimed
+        ? { errors: claimed.errors, key: null }
+        : validateRecord(claimed.record, { index, group }, dataset, receivedAt, check);
+    if ('valid' in result) valid.push(result.valid);
+    else
+      quarantined.push({
+        index,
+        key: result.key,
+        schemaVersion: batch.schemaVersion,
+        errors: result.errors,
+        record,
+      });
+  }
+  return { valid, quarantined };
+}
+
+function countsIn(metadata: Record<string, string> | undefined): ChunkValidation {
+  return { valid: Number(metadata?.['valid']), quarantined: Number(metadata?.['quarantined']) };
+}
+
+/** Reads the stored result of {@link createValidateChunk}. */
+export async function readValidated(
+  { blobs }: Pick<IngestDeps, 'blobs'>,
+  { batch, chunk }: ChunkTask,
+): Promise<ValidRecord[]> {
+  const name = chunkName(batch.id, chunk);
+  return fromLines<ValidRecord>(mustExist(await blobs.read('validated', name), `Validated chunk ${name}`));
+}

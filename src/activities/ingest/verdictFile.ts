@@ -1,0 +1,91 @@
+import type { ChunkVerdicts } from '../../domain/ingest/batch';
+import { chunkName, chunkNumber } from '../../domain/ingest/names';
+import type { QuarantinedRecord, ValidRecord } from '../../domain/ingest/validation';
+import {
+  tally,
+  VERDICTS,
+  type GroupVerdict,
+  type RecordVerdict,
+  type VerdictCounts,
+} from '../../domain/ingest/verdict';
+import type { Blobs, Metadata } from '../../clients/blobs';
+import { fromLines, mustExist, toLines } from './lines';
+
+/** What a verdict file is made of. */
+export interface ChunkResult {
+  readonly batchId: string;
+  readonly chunk: number;
+  readonly valid: readonly Pick<ValidRecord, 'index' | 'key'>[];
+  /** How many records are in the chunk's quarantine. */
+  readonly quarantined: number;
+  readonly decided: readonly GroupVerdict[];
+  /** RU */
+  readonly requestCharge: number;
+}
+
+/**
+ * Writes a chunk's verdict file from its groups' verdicts and its quarantine, once. The counts stand in the blob's
+ * metadata, so that one listing tells a whole batch.
+ * @returns what the stored file says, whoever wrote it
+ */
+export async function storeVerdicts(
+  blobs: Blobs,
+  { batchId, chunk, decided, valid, quarantined, requestCharge }: ChunkResult,
+): Promise<ChunkVerdicts> {
+  const name = chunkName(batchId, chunk);
+  const keys = new Map(valid.map(({ index, key }) => [index, key]));
+  const verdicts: RecordVerdict[] = [
+    ...decided.map((verdict) => ({ ...verdict, key: keys.get(verdict.index) ?? '' })),
+    ...(quarantined > 0 ? await readQuarantine(blobs, name) : []).map(({ index, key }) => ({
+      index,
+      key,
+      verdict: 'quarantined' as const,
+    })),
+  ].toSorted((a, b) => a.index - b.index);
+  const counts = tally(verdicts);
+  const metadata = toMetadata(counts, requestCharge);
+  const outcome = await blobs.create('verdicts', name, toLines(verdicts), {
+    contentType: 'application/x-ndjson',
+    metadata,
+  });
+  if (outcome === 'created') return { chunk, counts, requestCharge };
+  const stored = await blobs.metadata('verdicts', name);
+  if (!stored) throw new Error(`The verdict file ${name} was there, and is gone.`);
+  return fromMetadata(name, stored);
+}
+
+/** The quarantined records of a chunk that has some. */
+export async function readQuarantine(blobs: Pick<Blobs, 'read'>, name: string): Promise<QuarantinedRecord[]> {
+  return fromLines<QuarantinedRecord>(
+    mustExist(await blobs.read('quarantine', name), `The quarantine ${name}`),
+  );
+}
+
+/** One listing: the verdict files that a batch has. */
+export async function listVerdicts(blobs: Pick<Blobs, 'list'>, batchId: string): Promise<ChunkVerdicts[]> {
+  const files: ChunkVerdicts[] = [];
+  for await (const { name, metadata } of blobs.list('verdicts', `${batchId}/`))
+    files.push(fromMetadata(name, metadata));
+  return files;
+}
+
+/** The verdicts of a chunk, by index. */
+export async function readVerdicts(blobs: Blobs, name: string): Promise<RecordVerdict[]> {
+  return fromLines<RecordVerdict>(mustExist(await blobs.read('verdicts', name), `The verdict file ${name}`));
+}
+
+function toMetadata(counts: VerdictCounts, requestCharge: number): Metadata {
+  const entries = VERDICTS.map((verdict) => [verdict.toLowerCase(), String(counts[verdict])]);
+  return { ...(Object.fromEntries(entries) as Metadata), ru: requestCharge.toFixed(2) };
+}
+
+function fromMetadata(name: string, metadata: Metadata): ChunkVerdicts {
+  const count = (verdict: string): number => {
+    const value = Number(metadata[verdict.toLowerCase()]);
+    if (!Number.isSafeInteger(value))
+      throw new Error(`The verdict file ${name} does not tell how many are ${verdict}.`);
+    return value;
+  };
+  const counts = Object.fromEntries(VERDICTS.map((verdict) => [verdict, count(verdict)])) as VerdictCounts;
+  return { chunk: chunkNumber(name), counts, requestCharge: Number(metadata['ru'] ?? 0) };
+}

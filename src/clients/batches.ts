@@ -1,0 +1,80 @@
+import type { Container, ItemDefinition } from '@azure/cosmos';
+import type { Batch } from '../domain/ingest/batch';
+import { statusOf } from './cosmos';
+
+/** A batch as read, with the ETag that its replacement must name. */
+export interface StoredBatch {
+  readonly batch: Batch;
+  readonly etag: string;
+}
+
+/** The `batches` container. */
+export interface Batches {
+  /** Creates the document, unless there is one with its id: that one is given back then. */
+  reserve(batch: Batch): Promise<{ created: true; etag: string } | { created: false; existing: StoredBatch }>;
+  read(id: string): Promise<StoredBatch | undefined>;
+  /** Replaces the document if nobody else has since it was read. */
+  replace(batch: Batch, etag: string): Promise<'replaced' | 'conflict'>;
+  /** Batches that are not closed and were received before `before`, oldest first. */
+  open(before: Date, most: number): Promise<StoredBatch[]>;
+  countOpen(): Promise<number>;
+}
+
+type Item = Batch & { _etag: string };
+
+/** Leaves out what the store adds, so that a document read and written back is the same. */
+function toStored(item: Item): StoredBatch {
+  const own = Object.entries(item).filter(([name]) => !name.startsWith('_'));
+  return { batch: Object.fromEntries(own) as unknown as Batch, etag: item._etag };
+}
+
+export function createBatches(container: () => Promise<Container>): Batches {
+  const read: Batches['read'] = async (id) => {
+    const { resource } = await (await container()).item(id, id).read<ItemDefinition & Item>();
+    return resource ? toStored(resource) : undefined;
+  };
+  return {
+    read,
+
+    async reserve(batch) {
+      try {
+        const { etag } = await (await container()).items.create(batch);
+        return { created: true, etag };
+      } catch (error) {
+        if (statusOf(error) !== 409) throw error;
+        const existing = await read(batch.id);
+        if (!existing) throw error;
+        return { created: false, existing };
+      }
+    },
+
+    async replace(batch, etag) {
+      try {
+        const item = (await container()).item(batch.id, batch.id);
+        await item.replace(batch, { accessCondition: { type: 'IfMatch', condition: etag } });
+        return 'replaced';
+      } catch (error) {
+        if (statusOf(error) === 412) return 'conflict';
+        throw error;
+      }
+    },
+
+    async open(before, most) {
+      const query = {
+        query: `SELECT TOP @most * FROM c WHERE c.status IN ('accepted', 'running') AND c.receivedAt < @before ORDER BY c.receivedAt`,
+        parameters: [
+          { name: '@most', value: most },
+          { name: '@before', value: before.toISOString() },
+        ],
+      };
+      const { resources } = await (await container()).items.query<Item>(query).fetchAll();
+      return resources.map(toStored);
+    },
+
+    async countOpen() {
+      const query = `SELECT VALUE COUNT(1) FROM c WHERE c.status IN ('accepted', 'running')`;
+      const { resources } = await (await container()).items.query<number>(query).fetchAll();
+      return resources[0] ?? 0;
+    },
+  };
+}

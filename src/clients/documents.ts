@@ -1,0 +1,133 @@
+import type { Container, ItemDefinition, OperationInput, OperationResponse } from '@azure/cosmos';
+import type { Stored, Write } from '../domain/ingest/decide';
+import type { Envelope, Marker } from '../domain/ingest/envelope';
+import { statusOf } from './cosmos';
+
+/** How a group's transactional batch ended. Nothing was written but by `committed`. */
+export type GroupOutcome =
+  | { readonly type: 'committed'; readonly requestCharge: number }
+  /** The group's fate was decided before. */
+  | { readonly type: 'marked'; readonly requestCharge: number }
+  /** A document was changed since it was read: read and decide again. */
+  | { readonly type: 'conflict'; readonly requestCharge: number }
+  /** The store refuses the write of the record `index`, whatever is tried; undefined when it does not say which. */
+  | {
+      readonly type: 'refused';
+      readonly index: number | undefined;
+      readonly reason: string;
+      readonly requestCharge: number;
+    };
+
+/** The `documents` container. */
+export interface Documents {
+  /** The documents of these ids in one partition, by id. */
+  read(pk: string, ids: readonly string[]): Promise<{ stored: Map<string, Stored>; requestCharge: number }>;
+  /** Writes documents and marker, all or nothing; the marker only if there is none. */
+  commit(marker: Marker, writes: readonly Write[]): Promise<GroupOutcome>;
+  readMarker(pk: string, id: string): Promise<Marker | undefined>;
+}
+
+type Item = Envelope & ItemDefinition & { _etag: string };
+
+/** Up to this many keys, point reads (1 RU each) are cheaper than a query. */
+const POINT_READS = 3;
+
+const toStored = (item: Item): Stored => ({ envelope: item, etag: item._etag });
+
+function operations(marker: Marker, writes: readonly Write[]): OperationInput[] {
+  const create = (resourceBody: object): OperationInput => ({
+    operationType: 'Create',
+    resourceBody: resourceBody as never,
+  });
+  return [
+    create(marker),
+    ...writes.map((write): OperationInput =>
+      write.type === 'create'
+        ? create(write.envelope)
+        : {
+            operationType: 'Replace',
+            id: write.envelope.id,
+            ifMatch: write.etag,
+            resourceBody: write.envelope as never,
+          },
+    ),
+  ];
+}
+
+/** 424 says of an operation only that another one failed. */
+const FAILED_DEPENDENCY = 424;
+
+function outcomeOf(
+  results: readonly OperationResponse[],
+  writes: readonly Write[],
+  requestCharge: number,
+): GroupOutcome {
+  const failed = results.findIndex(({ statusCode }) => statusCode >= 400 && statusCode !== FAILED_DEPENDENCY);
+  if (failed === -1) return { type: 'committed', requestCharge };
+  const status = results[failed]?.statusCode ?? 0;
+  if (failed === 0 && status === 409) return { type: 'marked', requestCharge };
+  // 404: the document that was read has gone since (an operator removed it).
+  if (status === 409 || status === 412 || status === 404) return { type: 'conflict', requestCharge };
+  if (status === 400 || status === 413) {
+    const index = writes[failed - 1]?.index;
+    return {
+      type: 'refused',
+      index,
+      reason: `The store refuses the document with status ${status}.`,
+      requestCharge,
+    };
+  }
+  throw Object.assign(new Error(`The store answered ${status} to a transactional batch.`), { code: status });
+}
+
+export function createDocuments(container: () => Promise<Container>): Documents {
+  const point = async (
+    pk: string,
+    id: string,
+  ): Promise<{ item: Item | undefined; requestCharge: number }> => {
+    const { resource, requestCharge } = await (await container()).item(id, pk).read<Item>();
+    return { item: resource, requestCharge };
+  };
+  return {
+    async read(pk, ids) {
+      if (ids.length <= POINT_READS) {
+        const found = await Promise.all(ids.map((id) => point(pk, id)));
+        const items = found.flatMap(({ item }) => (item ? [[item.id, toStored(item)] as const] : []));
+        return {
+          stored: new Map(items),
+          requestCharge: found.reduce((total, one) => total + one.requestCharge, 0),
+        };
+      }
+      const parameters = ids.map((value, index) => ({ name: `@${index}`, value }));
+      const query = `SELECT * FROM c WHERE c.id IN (${parameters.map(({ name }) => name).join(', ')})`;
+      const options = { partitionKey: pk, maxItemCount: ids.length };
+      const { resources, requestCharge } = await (
+        await container()
+      ).items
+        .query<Item>({ query, parameters }, options)
+        .fetchAll();
+      return { stored: new Map(resources.map((item) => [item.id, toStored(item)])), requestCharge };
+    },
+
+    async commit(marker, writes) {
+      try {
+        const response = await (await container()).items.batch(operations(marker, writes), marker.pk);
+        return outcomeOf(response.result ?? [], writes, Number(response.headers['x-ms-request-charge'] ?? 0));
+      } catch (error) {
+        if (statusOf(error) === 413)
+          return {
+            type: 'refused',
+            index: undefined,
+            reason: 'The request is too large for the store.',
+            requestCharge: 0,
+          };
+        throw error;
+      }
+    },
+
+    async readMarker(pk, id) {
+      const { resource } = await (await container()).item(id, pk).read<Marker & ItemDefinition>();
+      return resource;
+    },
+  };
+}

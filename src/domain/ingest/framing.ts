@@ -1,0 +1,93 @@
+import { isUtf8 } from 'node:buffer';
+import { unwritable, type Json } from '../json';
+import type { Format } from './batch';
+
+/** Why a body cannot be read: what is wrong, and where. */
+export interface FramingFault {
+  readonly reason: string;
+  /** 1-based line of an NDJSON body */
+  readonly line?: number;
+  /** 0-based index of the record */
+  readonly record?: number;
+}
+
+export type Framed =
+  | { readonly ok: true; readonly records: readonly Json[] }
+  | { readonly ok: false; readonly fault: FramingFault };
+
+/** Nesting that cannot be read without risking the stack; what lies between this and the data sets' bound is quarantined. */
+const MAX_READABLE_DEPTH = 1000;
+
+const NEWLINE = 10;
+const BOM = '\uFEFF';
+
+/**
+ * Cuts a body into records. Both the starter and the split use it, so that what was accepted is what is split.
+ * - `ndjson`: one JSON value a line; CR before the line feed and blank lines are allowed
+ *   (https://github.com/ndjson/ndjson-spec)
+ * - `json`: one JSON array
+ * A byte order mark at the beginning is skipped. Invalid UTF-8 is a fault, not replaced.
+ * @param maxRecords stops reading there: the result then has `maxRecords + 1` records
+ */
+export function frame(body: Buffer, format: Format, maxRecords: number): Framed {
+  return format === 'ndjson' ? frameLines(body, maxRecords) : frameArray(body);
+}
+
+function frameLines(body: Buffer, maxRecords: number): Framed {
+  const records: Json[] = [];
+  let start = 0;
+  for (let line = 1; start < body.length; line++) {
+    const end = body.indexOf(NEWLINE, start);
+    const bytes = body.subarray(start, end === -1 ? body.length : end);
+    start = end === -1 ? body.length : end + 1;
+    const parsed = parseLine(bytes, line === 1);
+    if ('blank' in parsed) continue;
+    if ('reason' in parsed)
+      return { ok: false, fault: { reason: parsed.reason, line, record: records.length } };
+    records.push(parsed.value);
+    if (records.length > maxRecords) break;
+  }
+  return { ok: true, records };
+}
+
+function parseLine(bytes: Buffer, first: boolean): { value: Json } | { blank: true } | { reason: string } {
+  if (!isUtf8(bytes)) return { reason: 'The line is not valid UTF-8.' };
+  const raw = bytes.toString('utf8');
+  const text = first && raw.startsWith(BOM) ? raw.slice(1) : raw;
+  if (text.trim() === '') return { blank: true };
+  try {
+    const value = JSON.parse(text) as Json;
+    const reason = unwritable(value, MAX_READABLE_DEPTH);
+    return reason ? { reason } : { value };
+  } catch (error) {
+    return { reason: `The line is not a JSON value: ${(error as Error).message}` };
+  }
+}
+
+function checked(records: readonly Json[]): Framed {
+  for (const [record, value] of records.entries()) {
+    const reason = unwritable(value, MAX_READABLE_DEPTH);
+    if (reason) return { ok: false, fault: { reason, record } };
+  }
+  return { ok: true, records };
+}
+
+function frameArray(body: Buffer): Framed {
+  if (!isUtf8(body)) return { ok: false, fault: { reason: 'The body is not valid UTF-8.' } };
+  const raw = body.toString('utf8');
+  const text = raw.startsWith(BOM) ? raw.slice(1) : raw;
+  try {
+    const value = JSON.parse(text) as Json;
+    if (Array.isArray(value)) return checked(value);
+    return {
+      ok: false,
+      fault: {
+        reason:
+          'The body is JSON, but not an array of records. Send [ … ], or NDJSON as application/x-ndjson.',
+      },
+    };
+  } catch (error) {
+    // V8 names line and column; that is the position of the fault.
+    return { ok: false, fault: { reason: `The body is not a JSON array: ${(error as Error).message}` } };
+  }
+}

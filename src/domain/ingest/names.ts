@@ -1,0 +1,38 @@
+import type { Batch, Format } from './batch';
+
+/** Blob containers of the app. */
+export const CONTAINERS = [
+  'inbox',
+  'archive',
+  'chunks',
+  'validated',
+  'quarantine',
+  'verdicts',
+  'media',
+  'schemas',
+] as const;
+export type Container = (typeof CONTAINERS)[number];
+
+const five = (chunk: number): string => String(chunk).padStart(5, '0');
+
+/** The body as it was received, until the batch is closed. The hash keeps two contents of one idempotency key apart. */
+export const inboxName = (batchId: string, contentHash: string): string => `${batchId}/${contentHash}`;
+
+/** `{dataset}/{yyyy}/{MM}/{dd}/{HH}/{batchId}.{ext}`, by the time of receipt (UTC). */
+export function archiveName(batch: Pick<Batch, 'id' | 'dataset' | 'receivedAt' | 'format'>): string {
+  const [date = '', time = ''] = batch.receivedAt.split('T');
+  return `${batch.dataset}/${date.replaceAll('-', '/')}/${time.slice(0, 2)}/${batch.id}.${extension(batch.format)}`;
+}
+
+const extension = (format: Format): string => format;
+
+/** A chunk's records, what validation made of them, and the verdicts: one blob each, created once. */
+export const chunkName = (batchId: string, chunk: number): string => `${batchId}/${five(chunk)}.ndjson`;
+
+/** The chunk that a blob name of {@link chunkName} belongs to. */
+export const chunkNumber = (name: string): number =>
+  Number(name.slice(name.lastIndexOf('/') + 1, -'.ndjson'.length));
+
+/** The marker of a group. Its `:` keeps it apart from every document id. */
+export const markerId = (batchId: string, chunk: number, group: number): string =>
+  `${batchId}:${chunk}:${group}`;

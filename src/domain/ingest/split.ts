@@ -1,0 +1,105 @@
+import type { Json } from '../json';
+import { bucketOf, keyOf } from '../keys';
+import type { Chunk, Group } from './batch';
+
+/** Bounds of a split; correctness does not depend on them. */
+export interface SplitLimits {
+  /** Records of one chunk. */
+  readonly chunkRecords: number;
+  /** Bytes of one chunk's records. */
+  readonly chunkBytes: number;
+  /** Records of one group: 99 and its marker fill a transactional batch of 100 operations. */
+  readonly groupRecords: number;
+  /** Bytes of one group's records: a transactional batch takes 2 MB. */
+  readonly groupBytes: number;
+}
+
+/** https://learn.microsoft.com/azure/cosmos-db/concepts-limits#per-request-limits: 100 operations, 2 MB. */
+export const SPLIT_LIMITS: SplitLimits = {
+  chunkRecords: 1000,
+  chunkBytes: 4 * 1024 * 1024,
+  groupRecords: 99,
+  groupBytes: 1_500_000,
+};
+
+/** One line of a chunk. */
+export interface ChunkRecord {
+  readonly index: number;
+  /** Number of the group within its chunk. */
+  readonly group: number;
+  readonly record: Json;
+}
+
+interface OpenGroup {
+  bucket: number;
+  bytes: number;
+  lines: { index: number; json: string }[];
+}
+
+/**
+ * Cuts a batch into chunks whose groups each hold records of one bucket, so that transactional batches are full.
+ * A group is closed when it is full; the chunk takes closed groups in order. Records without a usable key go
+ * to bucket 0: validation will quarantine them.
+ *
+ * The result depends on the records alone, so a second execution makes the same chunks.
+ */
+export class Splitter {
+  private readonly open = new Map<number, OpenGroup>();
+  private groups: Group[] = [];
+  private lines: string[] = [];
+  private records = 0;
+  private bytes = 0;
+
+  constructor(
+    private readonly keyPath: readonly string[],
+    private readonly limits: SplitLimits,
+    private readonly emit: (chunk: Chunk, body: string) => void,
+  ) {}
+
+  add(index: number, record: Json): void {
+    const key = keyOf(record, this.keyPath);
+    const bucket = 'key' in key ? bucketOf(key.key) : 0;
+    const json = JSON.stringify(record);
+    const size = Buffer.byteLength(json);
+    const { groupRecords, groupBytes } = this.limits;
+    let group = this.open.get(bucket);
+    if (group && (group.lines.length >= groupRecords || group.bytes + size > groupBytes)) {
+      this.close(group);
+      group = undefined;
+    }
+    if (!group) this.open.set(bucket, (group = { bucket, bytes: 0, lines: [] }));
+    group.lines.push({ index, json });
+    group.bytes += size;
+  }
+
+  /** Closes every open group, in the order of the buckets, and the last chunk. */
+  end(): void {
+    for (const group of [...this.open.values()].toSorted((a, b) => a.bucket - b.bucket)) this.close(group);
+    this.open.clear();
+    this.closeChunk();
+  }
+
+  private close(group: OpenGroup): void {
+    const { chunkRecords, chunkBytes } = this.limits;
+    if (this.records + group.lines.length > chunkRecords || this.bytes + group.bytes > chunkBytes)
+      this.closeChunk();
+    const number = this.groups.length;
+    for (const { index, json } of group.lines)
+      this.lines.push(`{"index":${index},"group":${number},"record":${json}}`);
+    this.groups.push({ bucket: group.bucket, records: group.lines.length });
+    this.records += group.lines.length;
+    this.bytes += group.bytes;
+  }
+
+  private closeChunk(): void {
+    if (this.records === 0) return;
+    this.emit(
+      { records: this.records, bytes: this.bytes, groups: this.groups },
+      this.lines.join('\n') + '\n',
+    );
+    this.groups = [];
+    this.lines = [];
+    this.records = 0;
+    this.bytes = 0;
+  }
+}

@@ -1,0 +1,130 @@
+import { contentHash } from '../content';
+import type { DataSet, EventTimeFormat } from '../dataset';
+import { isDeeperThan, valueAt, type Json } from '../json';
+import { keyOf } from '../keys';
+import type { Stamp } from './stamp';
+
+/** Largest record after its media are taken out: an event of Event Hubs holds 1 MiB, an item of Cosmos DB 2 MB. */
+export const MAX_RECORD_BYTES = 900 * 1024;
+
+/** Cosmos DB takes 128 levels (https://learn.microsoft.com/azure/cosmos-db/concepts-limits); the envelope needs some. */
+export const MAX_DEPTH = 100;
+
+/** At most this many errors are kept of one record. */
+export const MAX_ERRORS = 20;
+
+/** One reason why a record is quarantined. */
+export interface RecordError {
+  /** JSON Pointer into the record */
+  readonly pointer: string;
+  /** The schema's keyword, or the member of `x-headwater` that was violated */
+  readonly keyword: string;
+  readonly message: string;
+}
+
+/** A record that may land: one line of the validated chunk. */
+export interface ValidRecord {
+  readonly index: number;
+  readonly group: number;
+  readonly key: string;
+  /** ms since the epoch */
+  readonly eventTime: number;
+  readonly deleted: boolean;
+  /** of its content, see {@link contentHash} */
+  readonly hash: string;
+  readonly data: Json;
+}
+
+/** A record that may not, in its own shape, with the reasons. */
+export interface QuarantinedRecord {
+  readonly index: number;
+  readonly key: string | null;
+  readonly schemaVersion: string;
+  readonly errors: readonly RecordError[];
+  readonly record: Json;
+}
+
+/** The schema's own check: empty when the record satisfies it. */
+export type SchemaCheck = (record: Json) => readonly RecordError[];
+
+export type Validated =
+  { readonly valid: ValidRecord } | { readonly errors: readonly RecordError[]; readonly key: string | null };
+
+const DATE_TIME = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+
+/** An event time in ms since the epoch, or undefined when the value is none in this format. */
+export function parseEventTime(value: Json | undefined, format: EventTimeFormat): number | undefined {
+  if (format === 'date-time') {
+    if (typeof value !== 'string' || !DATE_TIME.test(value)) return undefined;
+    const time = Date.parse(value);
+    return Number.isNaN(time) ? undefined : time;
+  }
+  if (typeof value !== 'number' || !Number.isFinite(value)) return undefined;
+  const time = Math.trunc(format === 'epoch-seconds' ? value * 1000 : value);
+  // The range of a Date (https://tc39.es/ecma262/#sec-time-values-and-time-range).
+  return Math.abs(time) <= 8.64e15 ? time : undefined;
+}
+
+const pointer = (path: readonly string[]): string =>
+  path.map((token) => `/${token.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+
+/**
+ * Decides whether a record may land. A function of its arguments alone, so that two executions agree:
+ * the event time is held against the time of receipt, never against now.
+ * @param record with its media already taken out
+ */
+export function validateRecord(
+  record: Json,
+  at: Pick<ValidRecord, 'index' | 'group'>,
+  dataset: DataSet,
+  receivedAt: number,
+  check: SchemaCheck,
+): Validated {
+  const key = keyOf(record, dataset.key);
+  const name = 'key' in key ? key.key : null;
+  const fault = (path: readonly string[], keyword: string, message: string): Validated => ({
+    errors: [{ pointer: pointer(path), keyword, message }],
+    key: name,
+  });
+  if (isDeeperThan(record, MAX_DEPTH))
+    return fault([], 'maxDepth', `must not be nested deeper than ${MAX_DEPTH} levels`);
+  const size = Buffer.byteLength(JSON.stringify(record));
+  if (size > MAX_RECORD_BYTES) {
+    return fault(
+      [],
+      'maxBytes',
+      `is ${size} bytes long without its media; at most ${MAX_RECORD_BYTES} are allowed`,
+    );
+  }
+  const errors = check(record);
+  if (errors.length > 0) return { errors: errors.slice(0, MAX_ERRORS), key: name };
+  if (!('key' in key)) return fault(dataset.key, 'key', key.fault);
+  const time = eventTimeOf(record, dataset, receivedAt);
+  if (typeof time !== 'number') return fault(dataset.eventTime?.path ?? [], 'eventTime', time.fault);
+  let hash: string;
+  try {
+    hash = contentHash(record, dataset.eventTime?.path);
+  } catch (error) {
+    return fault([], 'json', `has no canonical JSON form: ${(error as Error).message}`);
+  }
+  const { deletion } = dataset;
+  const deleted = deletion !== undefined && valueAt(record, deletion.path) === deletion.equals;
+  return { valid: { ...at, key: key.key, eventTime: time, deleted, hash, data: record } };
+}
+
+function eventTimeOf(record: Json, dataset: DataSet, receivedAt: number): number | { fault: string } {
+  const rule = dataset.eventTime;
+  if (!rule) return receivedAt;
+  const time = parseEventTime(valueAt(record, rule.path), rule.format);
+  if (time === undefined) return { fault: `must be a time in the format ${rule.format}` };
+  const latest = receivedAt + rule.allowedSkewMs;
+  if (time <= latest) return time;
+  return {
+    fault: `is later than ${new Date(latest).toISOString()}, the time of receipt plus the allowed skew`,
+  };
+}
+
+/** The stamp of a valid record of a batch. */
+export function stampOf(record: ValidRecord, batchId: string, receivedAt: number): Stamp {
+  return { eventTime: record.eventTime, receivedAt, batchId, index: record.index };
+}

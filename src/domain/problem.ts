@@ -1,0 +1,71 @@
+/**
+ * Every error that the API answers, by its stable code. `docs/errors.md` is the same table for people, and a
+ * test compares the two. The format is RFC 9457 (https://www.rfc-editor.org/rfc/rfc9457).
+ */
+export const problems = {
+  /** The body is not what its content type says; `position` names the line or record. */
+  'malformed-body': { status: 400, title: 'The body cannot be read' },
+  /** A batch without a single record. */
+  'empty-batch': { status: 400, title: 'The batch holds no record' },
+  /** A query parameter or header has a value that is not allowed. */
+  'invalid-parameter': { status: 400, title: 'A parameter is not valid' },
+  /** A signed link was altered, or used for another batch or operation than it was made for. */
+  'invalid-signature': { status: 403, title: 'The link does not open this batch' },
+  /** No data set of this name has a schema. */
+  'unknown-dataset': { status: 404, title: 'There is no such data set' },
+  /** No batch with this id was ever accepted. */
+  'unknown-batch': { status: 404, title: 'There is no such batch' },
+  /** No record with this key has landed. */
+  'unknown-document': { status: 404, title: 'There is no such document' },
+  /** The batch is closed: there is nothing left to terminate. */
+  'batch-closed': { status: 410, title: 'The batch is closed' },
+  /** The newest record with this key was a deletion. */
+  'document-deleted': { status: 410, title: 'The document was deleted' },
+  /** A request with the same idempotency key is being received at this moment. */
+  'idempotency-key-in-use': { status: 409, title: 'The first request with this key is still being received' },
+  /** More bytes or records than one batch may hold. */
+  'batch-too-large': { status: 413, title: 'The batch is too large' },
+  /** A content type or content encoding that is not understood. */
+  'unsupported-media-type': { status: 415, title: 'The content type is not supported' },
+  /** The idempotency key was used before, for other content. */
+  'idempotency-key-reused': { status: 422, title: 'The idempotency key belongs to other content' },
+  /** More batches are in flight than configured; `Retry-After` says when to come back. */
+  'too-many-batches': { status: 429, title: 'Too many batches are in flight' },
+  /** A fault on our side; the request may be sent again with the same idempotency key. */
+  'internal-error': { status: 500, title: 'Something went wrong on our side' },
+  /** A store that the request needs does not answer; nothing was accepted. */
+  'store-unavailable': { status: 503, title: 'A store is not available at the moment' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ProblemCode = keyof typeof problems;
+
+/** A refusal that the HTTP layer turns into `application/problem+json`. */
+export class Problem extends Error {
+  /**
+   * @param detail what was wrong, where, and what would be right
+   * @param members further members of the problem document, such as `position` or `limit`
+   * @param headers further headers, such as `Retry-After`
+   */
+  constructor(
+    readonly code: ProblemCode,
+    readonly detail: string,
+    readonly members: Readonly<Record<string, unknown>> = {},
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(`${code}: ${detail}`);
+    this.name = 'Problem';
+  }
+
+  /** The document of RFC 9457. */
+  toDocument(): Record<string, unknown> {
+    const { status, title } = problems[this.code];
+    return {
+      type: `urn:headwater:problem:${this.code}`,
+      code: this.code,
+      title,
+      status,
+      detail: this.detail,
+      ...this.members,
+    };
+  }
+}

@@ -1,0 +1,67 @@
+import type { HttpRequest } from '@azure/functions';
+import { listVerdicts } from '../../activities/ingest/verdictFile';
+import type { StoredBatch } from '../../clients/batches';
+import { countsOf, type Batch } from '../../domain/ingest/batch';
+import type { Counts } from '../../domain/ingest/verdict';
+import { Problem } from '../../domain/problem';
+import { apiBase, json, type Handler } from '../http';
+import type { TriggerDeps } from './deps';
+
+const BATCH_ID = /^[0-9a-f]{32}$/;
+
+/**
+ * The batch of a route.
+ * @throws Problem `unknown-batch`
+ */
+export async function batchOf(
+  request: HttpRequest,
+  { batches }: Pick<TriggerDeps, 'batches'>,
+): Promise<StoredBatch> {
+  const id = request.params['batchId'] ?? '';
+  const found = BATCH_ID.test(id) ? await batches.read(id) : undefined;
+  if (found) return found;
+  throw new Problem('unknown-batch', `There is no batch "${id.slice(0, 100)}".`);
+}
+
+/** `GET /api/batches/{batchId}`: what became of a batch so far. */
+export function createGetBatch(deps: TriggerDeps): Handler {
+  return async (request) => {
+    const id = request.params['batchId'] ?? '';
+    // In this order: a chunk that gets its verdicts in between is then counted as in flight, not twice or never.
+    const files = BATCH_ID.test(id) ? await listVerdicts(deps.blobs, id) : [];
+    const { batch } = await batchOf(request, deps);
+    const counts: Counts = batch.counts
+      ? { accepted: batch.accepted, ...batch.counts, inFlight: 0 }
+      : countsOf(batch, files);
+    const charge = batch.requestCharge ?? files.reduce((total, file) => total + file.requestCharge, 0);
+    return json(200, describe(batch, counts, charge, apiBase(request)));
+  };
+}
+
+function describe(
+  batch: Batch,
+  counts: Counts,
+  requestCharge: number,
+  base: string,
+): Record<string, unknown> {
+  const { id, dataset, onInvalid, status, receivedAt, completedAt, archive, failure, schemaVersion } = batch;
+  return {
+    batchId: id,
+    dataset,
+    schemaVersion,
+    onInvalid,
+    status,
+    receivedAt,
+    completedAt: completedAt ?? null,
+    counts,
+    requestCharge: Math.round(requestCharge * 100) / 100,
+    archive: archive ?? null,
+    ...(failure ? { failure } : {}),
+    links: {
+      self: `${base}/batches/${id}`,
+      records: `${base}/batches/${id}/records`,
+      quarantined: `${base}/batches/${id}/records?verdict=quarantined`,
+      dataset: `${base}/datasets/${dataset}`,
+    },
+  };
+}

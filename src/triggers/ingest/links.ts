@@ -1,0 +1,94 @@
+import type { HttpRequest, HttpResponseInit } from '@azure/functions';
+import { getClient, type DurableOrchestrationStatus } from 'durable-functions';
+import { createCloseBatch } from '../../activities/ingest/closeBatch';
+import { isClosed } from '../../domain/ingest/batch';
+import { isSignedFor, type LinkOperation } from '../../domain/links';
+import { Problem } from '../../domain/problem';
+import { json, type Handler } from '../http';
+import type { TriggerDeps } from './deps';
+import { batchOf } from './getBatch';
+import { instanceStatus, terminateInstance } from './instances';
+
+const TERMINAL = new Set(['Completed', 'Failed', 'Terminated', 'Canceled']);
+
+/** Durable's own interval for pollers, in seconds. */
+const POLL_AFTER = '5';
+
+const MAX_REASON = 500;
+
+function checkSignature(request: HttpRequest, { config }: TriggerDeps, operation: LinkOperation): string {
+  const id = request.params['batchId'] ?? '';
+  if (isSignedFor(config.signingKey, operation, id, request.query.get('sig') ?? '')) return id;
+  throw new Problem(
+    'invalid-signature',
+    `The signature was not made for the ${operation} of this batch. Use the link of its 202 answer as it is.`,
+  );
+}
+
+/** `GET /api/batches/{batchId}/status?sig=`: the status JSON and codes of the Durable HTTP API, for this batch only. */
+export function createGetStatus(deps: TriggerDeps): Handler {
+  return async (request, context) => {
+    const id = checkSignature(request, deps, 'status');
+    const { batch } = await batchOf(request, deps);
+    const status = await instanceStatus(getClient(context), id);
+    // Not started yet (the sweep will), or purged since.
+    if (!status) return isClosed(batch.status) ? gone() : answer(request, pending(id, batch.receivedAt));
+    return answer(request, describe(status));
+  };
+}
+
+/** `POST /api/batches/{batchId}/terminate?sig=&reason=`: ends a batch that runs; what has not landed will not. */
+export function createTerminate(deps: TriggerDeps): Handler {
+  const closeBatch = createCloseBatch(deps);
+  return async (request, context) => {
+    const id = checkSignature(request, deps, 'terminate');
+    const { batch } = await batchOf(request, deps);
+    if (isClosed(batch.status))
+      throw new Problem('batch-closed', `Batch ${id} is ${batch.status}.`, { status: batch.status });
+    const reason = (request.query.get('reason') ?? '').slice(0, MAX_REASON);
+    if (await terminateInstance(getClient(context), id, reason)) return { status: 202 };
+    // Accepted but not started: nobody but us would close it, and a late start then ends without effect.
+    await closeBatch({
+      batchId: id,
+      failure: { code: 'terminated', message: `The batch was terminated before it started: ${reason}` },
+    });
+    return { status: 202 };
+  };
+}
+
+const gone = (): HttpResponseInit => ({ status: 404 });
+
+const seconds = (time: Date | string): string => new Date(time).toISOString().replace(/\.\d+Z$/, 'Z');
+
+function pending(id: string, receivedAt: string): Record<string, unknown> {
+  const at = seconds(receivedAt);
+  return {
+    name: 'ingestBatch',
+    instanceId: id,
+    runtimeStatus: 'Pending',
+    input: null,
+    customStatus: null,
+    output: null,
+    createdTime: at,
+    lastUpdatedTime: at,
+  };
+}
+
+function describe(status: DurableOrchestrationStatus): Record<string, unknown> {
+  const { name, instanceId, runtimeStatus, customStatus, output, createdTime, lastUpdatedTime } = status;
+  return {
+    name,
+    instanceId,
+    runtimeStatus,
+    input: status.input ?? null,
+    customStatus: customStatus ?? null,
+    output: output ?? null,
+    createdTime: seconds(createdTime),
+    lastUpdatedTime: seconds(lastUpdatedTime),
+  };
+}
+
+function answer(request: HttpRequest, status: Record<string, unknown>): HttpResponseInit {
+  if (TERMINAL.has(String(status['runtimeStatus']))) return json(200, status);
+  return json(202, status, { Location: request.url, 'Retry-After': POLL_AFTER });
+}

@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto';
+import { sha256 } from '../../domain/content';
+import type { Batch } from '../../domain/ingest/batch';
+import { inboxName } from '../../domain/ingest/names';
+import { Problem } from '../../domain/problem';
+import type { TriggerDeps } from './deps';
+import type { Reception } from './reception';
+
+export interface Reservation {
+  readonly batch: Batch;
+  /** The same request was accepted before: nothing was stored now. */
+  readonly replayed: boolean;
+}
+
+/**
+ * The id that an idempotency key stands for. `term` counts the lifetimes that have passed: batches are never
+ * forgotten, so a key that is used again later gets another id.
+ */
+function batchIdOf(dataset: string, key: string, term: number): string {
+  return sha256(`${dataset}\n${term}\n${key}`).slice(0, 32);
+}
+
+const ATTEMPTS = 3;
+
+/**
+ * Stores the body and reserves the batch. Order: the inbox blob, named by batch and content, then the document, only
+ * if absent. A crash in between leaves a blob that nobody names, which is swept; the caller has no answer and repeats.
+ * @throws Problem `idempotency-key-reused`
+ */
+export async function reserve(
+  deps: TriggerDeps,
+  reception: Reception,
+  key: string | undefined,
+): Promise<Reservation> {
+  if (key === undefined) return store(deps, reception, randomUUID().replaceAll('-', ''));
+  for (let term = 0; ; term++) {
+    const id = batchIdOf(reception.dataset, key, term);
+    const known = await deps.batches.read(id);
+    if (!known) return store(deps, reception, id);
+    const age = deps.now().getTime() - Date.parse(known.batch.receivedAt);
+    if (age < deps.config.idempotencyLifetimeMs) return replay(known.batch, reception);
+  }
+}
+
+async function store(deps: TriggerDeps, { body, ...fixed }: Reception, id: string): Promise<Reservation> {
+  const batch: Batch = { id, ...fixed, receivedAt: deps.now().toISOString(), status: 'accepted' };
+  const inbox = inboxName(id, batch.contentHash);
+  for (let attempt = 1; ; attempt++) {
+    await deps.blobs.create('inbox', inbox, body);
+    try {
+      const reserved = await deps.batches.reserve(batch);
+      if (reserved.created) return { batch, replayed: false };
+      const { batch: winner } = reserved.existing;
+      if (winner.contentHash !== batch.contentHash) await deps.blobs.remove('inbox', inbox);
+      return replay(winner, batch);
+    } catch (error) {
+      // An answer that got lost: the next attempt finds the reservation, which is ours if its content is.
+      if (error instanceof Problem || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+function replay(batch: Batch, request: Pick<Batch, 'contentHash'>): Reservation {
+  if (batch.contentHash === request.contentHash) return { batch, replayed: true };
+  throw new Problem(
+    'idempotency-key-reused',
+    `This Idempotency-Key was used at ${batch.receivedAt} for other content. Use a new key for new content.`,
+    { batchId: batch.id },
+  );
+}

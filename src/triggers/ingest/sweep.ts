@@ -1,0 +1,82 @@
+import type { InvocationContext } from '@azure/functions';
+import { getClient, type DurableClient } from 'durable-functions';
+import { createCloseBatch } from '../../activities/ingest/closeBatch';
+import { isClosed, type Batch, type Failure } from '../../domain/ingest/batch';
+import { inboxName } from '../../domain/ingest/names';
+import type { TriggerDeps } from './deps';
+import { instanceStatus } from './instances';
+import { INGEST_BATCH } from './postBatch';
+
+/** Batches looked at in one run; the next run goes on. */
+const SLICE = 100;
+
+/** Older than any request can live: an inbox blob that no batch names by then never will be. */
+const ORPHAN_AGE_MS = 3_600_000;
+
+type Handler = (timer: unknown, context: InvocationContext) => Promise<void>;
+
+/**
+ * Looks after batches that were left behind: starts those whose start failed, and closes those whose instance ended
+ * without closing them (terminated, failed, purged). May run twice, and beside the batches.
+ */
+export function createSweepBatches(deps: TriggerDeps): Handler {
+  const closeBatch = createCloseBatch(deps);
+  return async (_timer, context) => {
+    const client = getClient(context);
+    const before = new Date(deps.now().getTime() - deps.config.sweepAfterMs);
+    for (const { batch } of await deps.batches.open(before, SLICE)) {
+      try {
+        const failure = await tend(client, batch);
+        if (!failure) continue;
+        context.warn(`Closing batch ${batch.id}: ${failure.message}`);
+        await closeBatch({ batchId: batch.id, failure });
+      } catch (error) {
+        // One batch that cannot be tended must not keep the others waiting.
+        context.error(`Batch ${batch.id} could not be tended.`, error);
+      }
+    }
+  };
+}
+
+/** Starts the batch if it was not; says why it has to be closed, if it has. */
+async function tend(client: DurableClient, batch: Batch): Promise<Failure | undefined> {
+  const status = await instanceStatus(client, batch.id);
+  if (!status) {
+    if (batch.status !== 'accepted')
+      return { code: 'orchestration-lost', message: 'The orchestration is gone.' };
+    await client.startNew(INGEST_BATCH, { instanceId: batch.id, input: { batchId: batch.id } });
+    return undefined;
+  }
+  const { output } = status;
+  const runtimeStatus: string = status.runtimeStatus;
+  if (runtimeStatus === 'Terminated') {
+    return { code: 'terminated', message: `The batch was terminated${reasonIn(output)}.` };
+  }
+  if (runtimeStatus === 'Failed')
+    return { code: 'orchestration-failed', message: `The orchestration failed${reasonIn(output)}.` };
+  if (runtimeStatus === 'Completed' || runtimeStatus === 'Canceled') {
+    return {
+      code: 'orchestration-lost',
+      message: `The orchestration is ${runtimeStatus}, but did not close the batch.`,
+    };
+  }
+  return undefined;
+}
+
+const reasonIn = (output: unknown): string =>
+  typeof output === 'string' && output !== '' ? `: ${output.slice(0, 1000)}` : '';
+
+/** Removes inbox blobs that no open batch needs: of requests that were cut off before the reservation, or of closed batches. */
+export function createSweepInbox(deps: TriggerDeps): Handler {
+  return async () => {
+    const before = deps.now().getTime() - ORPHAN_AGE_MS;
+    for await (const { name, createdOn } of deps.blobs.list('inbox', '')) {
+      if (!createdOn || createdOn.getTime() > before) continue;
+      const [id = ''] = name.split('/');
+      const found = await deps.batches.read(id);
+      const needed =
+        found && !isClosed(found.batch.status) && inboxName(id, found.batch.contentHash) === name;
+      if (!needed) await deps.blobs.remove('inbox', name);
+    }
+  };
+}
