@@ -22,8 +22,8 @@ export interface LocalCloudOptions {
   workers?: number;
   /** Throws away the state of earlier runs, keys included. */
   fresh?: boolean;
-  /** Further app settings; they win over local.settings.json. */
-  settings?: Record<string, string>;
+  /** Further app settings; they win over local.settings.json. A function may derive secrets from the store's keys. */
+  settings?: Record<string, string> | ((keys: Keys) => Record<string, string>);
   /** Event hubs to offer, as `local/eventhubs` takes them. */
   hubs?: unknown;
   /** The stores to start; default: all. */
@@ -43,6 +43,8 @@ export const DEFAULT_PORTS: Record<ServiceName, number> = {
 };
 
 export interface LocalCloud {
+  /** The folder of everything durable. */
+  readonly stateDir: string;
   /** Where the Functions host serves, without a slash at the end. */
   readonly url: string;
   readonly ports: Readonly<Partial<Record<ServiceName, number>>>;
@@ -107,7 +109,7 @@ class Cloud implements LocalCloud {
 
   constructor(
     private readonly options: LocalCloudOptions,
-    private readonly stateDir: string,
+    readonly stateDir: string,
     private readonly lock: Lock,
   ) {}
 
@@ -155,7 +157,9 @@ class Cloud implements LocalCloud {
     // All of them end or start before one failure ends the rest.
     const outcomes = await Promise.allSettled([...this.stores.values()].map((store) => store.start()));
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-    this.settings = { ...this.connectionSettings(), ...this.options.settings };
+    const { settings } = this.options;
+    const further = typeof settings === 'function' ? settings(this.keys) : settings;
+    this.settings = { ...this.connectionSettings(), ...further };
     this.functions = this.child('functions', () => ({
       appDir: resolve(this.options.appDir),
       workers: this.options.workers,

@@ -1,1 +1,150 @@
-process.exitCode = 1;
+/**
+ * `npm run demo`: a whole Headwater on free ports in a temporary folder, the samples through it, and every count
+ * checked: against the samples' manifest, and by a recount of hub, archive and Cosmos through the SDKs.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Api, type BatchReport } from './lib/api';
+import { APP_DIR, requireNode24, startHeadwater } from './lib/app';
+import { Recount } from './lib/recount';
+import { table } from './lib/table';
+
+interface SampleFile {
+  readonly path: string;
+  readonly dataSet: string;
+  readonly contentType: string;
+  readonly records: number;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly expected: Readonly<Record<string, number>>;
+  readonly bad: readonly { readonly index: number; readonly keyword: string; readonly pointer: string }[];
+}
+
+interface Manifest {
+  readonly files: readonly SampleFile[];
+  readonly after: { readonly liveDocuments: number; readonly tombstones: number; readonly versions: number };
+}
+
+/** Collects what does not agree, so that all of it is shown. */
+class Checks {
+  readonly faults: string[] = [];
+  count = 0;
+
+  equal(what: string, actual: unknown, expected: unknown): void {
+    this.count++;
+    if (actual !== expected) this.faults.push(`${what}: ${String(actual)}, expected ${String(expected)}`);
+  }
+}
+
+function checkReport(checks: Checks, file: SampleFile, report: BatchReport): void {
+  checks.equal(`${file.path} accepted`, report.counts.accepted, file.records);
+  checks.equal(`${file.path} inFlight`, report.counts.inFlight, 0);
+  for (const [verdict, count] of Object.entries(file.expected)) {
+    checks.equal(`${file.path} ${verdict}`, report.counts[verdict as keyof BatchReport['counts']], count);
+  }
+  checks.equal(
+    `${file.path} status`,
+    report.status,
+    file.bad.length > 0 ? 'completedWithRejects' : 'completed',
+  );
+  checks.equal(`${file.path} archive hash`, report.archive?.sha256, file.sha256);
+}
+
+async function checkRecords(checks: Checks, api: Api, file: SampleFile, report: BatchReport): Promise<void> {
+  const records = await Array.fromAsync(api.records(report.batchId, '?maxpagesize=500'));
+  checks.equal(`${file.path} listed records`, new Set(records.map(({ index }) => index)).size, file.records);
+  const byIndex = new Map(records.map((record) => [record.index, record]));
+  for (const { index, keyword, pointer } of file.bad) {
+    const errors = byIndex.get(index)?.errors ?? [];
+    const named = errors.some((error) => error.keyword === keyword && error.pointer === pointer);
+    checks.equal(`${file.path} record ${index} says ${keyword} at "${pointer}"`, named, true);
+  }
+}
+
+async function checkStores(
+  checks: Checks,
+  recount: Recount,
+  manifest: Manifest,
+  reports: readonly BatchReport[],
+): Promise<void> {
+  const documents = await recount.documents();
+  const tombstones = documents.filter(({ _hw }) => _hw.deleted).length;
+  checks.equal('Cosmos: live documents', documents.length - tombstones, manifest.after.liveDocuments);
+  checks.equal('Cosmos: tombstones', tombstones, manifest.after.tombstones);
+  const versions = documents.reduce((total, { _hw }) => total + _hw.version, 0);
+  checks.equal('Cosmos: versions', versions, manifest.after.versions);
+  checks.equal(
+    'verdicts: upserted',
+    reports.reduce((total, { counts }) => total + counts.upserted, 0),
+    versions,
+  );
+  const events = await recount.events();
+  const valid = reports.reduce((total, { counts }) => total + counts.accepted - counts.quarantined, 0);
+  checks.equal('hub: distinct events', events.size, valid);
+  for (const [number, file] of manifest.files.entries()) {
+    const archived = await recount.archived(reports[number]?.archive?.path ?? 'archive/none');
+    checks.equal(`archive: hash of ${file.path}`, archived?.sha256, file.sha256);
+    checks.equal(`archive: bytes of ${file.path}`, archived?.bytes, file.bytes);
+  }
+}
+
+function show(manifest: Manifest, reports: readonly BatchReport[]): void {
+  const verdicts = [
+    'accepted',
+    'upserted',
+    'unchanged',
+    'stale',
+    'quarantined',
+    'deadLettered',
+    'notApplied',
+    'inFlight',
+  ] as const;
+  console.log(
+    table(
+      ['batch', 'status', ...verdicts, 'RU'],
+      reports.map((report, number) => [
+        manifest.files[number]?.path ?? '',
+        report.status,
+        ...verdicts.map((verdict) => String(report.counts[verdict])),
+        report.requestCharge.toFixed(0),
+      ]),
+    ),
+  );
+}
+
+async function main(): Promise<void> {
+  requireNode24();
+  const manifest = JSON.parse(readFileSync(join(APP_DIR, 'data', 'manifest.json'), 'utf8')) as Manifest;
+  const folder = mkdtempSync(join(tmpdir(), 'headwater-demo-'));
+  const cloud = await startHeadwater({
+    stateDir: join(folder, 'state'),
+    ports: { blob: 0, eventhubs: 0, cosmos: 0, functions: 0 },
+  });
+  const checks = new Checks();
+  try {
+    const api = new Api(cloud.url, cloud.keys.functions.function);
+    const reports: BatchReport[] = [];
+    for (const file of manifest.files) {
+      const body = readFileSync(join(APP_DIR, 'data', file.path));
+      const { batchId } = await api.post(file.dataSet, body, { contentType: file.contentType });
+      const report = await api.closed(batchId);
+      reports.push(report);
+      checkReport(checks, file, report);
+      await checkRecords(checks, api, file, report);
+    }
+    await checkStores(checks, new Recount(cloud.settings), manifest, reports);
+    show(manifest, reports);
+  } finally {
+    await cloud.dispose();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  for (const fault of checks.faults) console.error(`✗ ${fault}`);
+  console.log(`\n${checks.count - checks.faults.length} of ${checks.count} checks agree.`);
+  process.exitCode = checks.faults.length === 0 ? 0 : 1;
+}
+
+main().catch((error: unknown) => {
+  console.error(`The demo failed: ${(error as Error).stack ?? String(error)}`);
+  process.exit(1);
+});

@@ -1,0 +1,43 @@
+import { createHmac } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { startLocalCloud, type LocalCloud, type LocalCloudOptions } from '../../local/start';
+
+/** The folder of the built app: the one with `package.json`, seen from the built tools. */
+export const APP_DIR = join(__dirname, '..', '..', '..');
+
+/** The hub of valid records; on Azure 4 partitions are enough for about 4 MB/s. */
+export const HUBS = { records: { partitions: 4 } };
+
+/**
+ * Starts the local cloud with Headwater in it.
+ * @throws when the app is not built, a port is in use, or the state folder belongs to somebody else
+ */
+export function startHeadwater(
+  options: Omit<LocalCloudOptions, 'appDir' | 'hubs'> & { appDir?: string },
+): Promise<LocalCloud> {
+  const appDir = options.appDir ?? APP_DIR;
+  if (!existsSync(join(appDir, 'dist', 'main.js')))
+    throw new Error('The app is not built: run "npm run build" first.');
+  return startLocalCloud({
+    ...options,
+    appDir,
+    hubs: HUBS,
+    settings: (keys) => ({
+      // Made from a secret of this store, so that links stay valid over a restart.
+      HEADWATER_SIGNING_KEY: createHmac('sha256', keys.functions.master).update('signed links').digest('hex'),
+      ...(typeof options.settings === 'function' ? options.settings(keys) : options.settings),
+    }),
+  });
+}
+
+/** Node 24 comes with `npm ci`; with install scripts turned off npm leaves the machine's own. */
+export function requireNode24(): void {
+  const major = Number(process.versions.node.split('.')[0]);
+  if (major >= 24) return;
+  console.error(
+    `Headwater's local cloud needs Node 24, and this is ${process.version}. "npm ci" brings Node 24 along, unless ` +
+      'install scripts are turned off (ignore-scripts): turn them on and run "npm ci" again, or use Node 24 yourself.',
+  );
+  process.exit(1);
+}
