@@ -1,0 +1,88 @@
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { LocalCloud } from '../../local/start';
+import { Api } from '../../tools/lib/api';
+import { startHeadwater } from '../../tools/lib/app';
+import { Recount } from '../../tools/lib/recount';
+
+export const ROOT = resolve(__dirname, '..', '..');
+
+/** A data set that is one file more: slashes in keys, no event time, a media field. */
+export const THINGS_SCHEMA = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  title: 'Thing',
+  'x-headwater': {
+    version: 3,
+    key: '/path',
+    deletion: { pointer: '/gone', equals: true },
+    media: [{ pointer: '/picture', contentType: 'image/png' }],
+  },
+  type: 'object',
+  properties: {
+    path: { type: 'string' },
+    size: { type: 'integer' },
+    gone: { type: 'boolean' },
+    picture: { type: ['string', 'object'] },
+    note: { type: 'string' },
+  },
+  required: ['path'],
+  additionalProperties: false,
+};
+
+export interface Headwater {
+  readonly cloud: LocalCloud;
+  readonly api: Api;
+  readonly recount: Recount;
+  readonly folder: string;
+  dispose(): Promise<void>;
+}
+
+export interface HeadwaterOptions {
+  readonly settings?: Record<string, string>;
+  readonly environment?: Record<string, string>;
+  readonly workers?: number;
+  readonly workerRequire?: readonly string[];
+  /** Starts again on what an earlier run left in this folder. */
+  readonly folder?: string;
+}
+
+/** A copy of the built app, with `things` as a further data set. */
+export function copyApp(folder: string): string {
+  const app = join(folder, 'app');
+  for (const part of ['dist', 'schemas', 'package.json', 'host.json']) {
+    cpSync(join(ROOT, part), join(app, part), { recursive: true });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(app, 'node_modules'));
+  writeFileSync(join(app, 'schemas', 'things.json'), JSON.stringify(THINGS_SCHEMA));
+  return app;
+}
+
+/** Starts Headwater on free ports in a temporary folder; sweeps every second, so that tests need not wait. */
+export async function headwater(options: HeadwaterOptions = {}): Promise<Headwater> {
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'headwater-test-'));
+  const appDir = options.folder ? join(folder, 'app') : copyApp(folder);
+  const cloud = await startHeadwater({
+    appDir,
+    stateDir: join(folder, 'state'),
+    ports: { blob: 0, eventhubs: 0, cosmos: 0, functions: 0 },
+    settings: {
+      HEADWATER_SWEEP_SCHEDULE: '* * * * * *',
+      HEADWATER_SWEEP_AFTER_SECONDS: '1',
+      ...options.settings,
+    },
+    ...(options.environment ? { environment: options.environment } : {}),
+    ...(options.workers === undefined ? {} : { workers: options.workers }),
+    ...(options.workerRequire ? { workerRequire: options.workerRequire } : {}),
+  });
+  return {
+    cloud,
+    folder,
+    api: new Api(cloud.url, cloud.keys.functions.function),
+    recount: new Recount(cloud.settings),
+    async dispose() {
+      await cloud.dispose();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
