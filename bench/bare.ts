@@ -14,7 +14,7 @@ export const bare: Bench = {
   thresholds: { recordsPerSecond: { min: 6_000 } },
 
   async run(context) {
-    const cloud = await context.startCloud('durable');
+    const cloud = await context.startCloud('stores');
     try {
       const pipeline = await openBare(cloud, context.root);
       try {

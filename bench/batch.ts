@@ -18,7 +18,7 @@ export const batch: Bench = {
 
   async run(context) {
     const bare = await context.figuresOf('bare');
-    const cloud = await context.startCloud('headwater');
+    const cloud = await context.startCloud('everything');
     const client = headwaterClient(cloud, 2);
     const count = scaled(RECORDS, context);
     try {

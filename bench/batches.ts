@@ -18,7 +18,7 @@ export const batches: Bench = {
   thresholds: { perSecond: { min: 100 } },
 
   async run(context) {
-    const cloud = await context.startCloud('headwater');
+    const cloud = await context.startCloud('everything');
     const client = headwaterClient(cloud, LANES);
     const durable = durableClient(cloud, 1);
     const settled = (ids: ReadonlySet<string>) => durable.drained((id) => ids.has(id));
@@ -27,13 +27,13 @@ export const batches: Bench = {
 
       const total = scaled(BATCHES, context);
       const bar = context.progress('batches', total);
-      const cpu = readCpu(cloud.processes);
+      const cpu = readCpu(cloud.processes());
       const begin = performance.now();
       const { ids, throttled } = await post(client, WARM_UP, amount(total, context.seconds), () => bar.add());
       const acknowledged = performance.now();
       await settled(ids);
       let end = performance.now();
-      const used = readCpu(cloud.processes);
+      const used = readCpu(cloud.processes());
       bar.stop();
 
       for (const id of ids) {

@@ -14,7 +14,7 @@ export const fanout: Bench = {
   thresholds: { seconds: { max: 0.4 } },
 
   async run(context) {
-    const cloud = await context.startCloud('durable');
+    const cloud = await context.startCloud('engine');
     const client = durableClient(cloud, 2);
     try {
       const width = scaled(WIDTH, context);

@@ -16,7 +16,7 @@ export const orchestrations: Bench = {
   thresholds: { perSecond: { min: 1_000 }, ackP99Ms: { max: 60 } },
 
   async run(context) {
-    const cloud = await context.startCloud('durable');
+    const cloud = await context.startCloud('engine');
     const client = durableClient(cloud, LANES);
     try {
       const warmUp = scaled(WARM_UP, context);
@@ -26,7 +26,7 @@ export const orchestrations: Bench = {
       const total = scaled(INSTANCES, context);
       const bar = context.progress('orchestrations', total);
       const acks = build({ highestTrackableValue: 600_000_000, numberOfSignificantValueDigits: 3 });
-      const cpu = readCpu(cloud.processes);
+      const cpu = readCpu(cloud.processes());
       const begin = performance.now();
       await inLanes(LANES, amount(total, context.seconds), async (at) => {
         const asked = performance.now();
@@ -37,7 +37,7 @@ export const orchestrations: Bench = {
       const acknowledged = performance.now();
       await client.drained(() => true);
       const seconds = (performance.now() - begin) / 1_000;
-      const used = readCpu(cloud.processes);
+      const used = readCpu(cloud.processes());
       bar.stop();
 
       const started = acks.totalCount;

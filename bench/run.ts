@@ -56,7 +56,7 @@ class Run {
       scale,
       seconds,
       root,
-      startCloud: (app) => startCloud(app, root),
+      startCloud: (setup) => startCloud(setup, root),
       figuresOf: async (name) => {
         const outcome = await this.of(name);
         if ('error' in outcome) throw new Error(`${name} has no figures: ${outcome.error}`);

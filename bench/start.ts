@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { product } from '../tools/lib/products';
 import { rounded, type Bench } from './lib/bench';
+import { temporaryState } from './lib/cloud';
 import { httpClient } from './lib/http';
 import { until } from './lib/work';
 
@@ -18,9 +19,7 @@ export const start: Bench = {
   thresholds: { seconds: { max: 5 } },
 
   async run({ root }) {
-    const folder = join(root, '.headwater');
-    mkdirSync(folder, { recursive: true });
-    const stateDir = mkdtempSync(join(folder, 'bench-start-'));
+    const stateDir = temporaryState(root, 'start');
     const begin = performance.now();
     const child = spawn(
       process.execPath,

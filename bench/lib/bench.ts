@@ -1,4 +1,4 @@
-import type { Cloud, CloudApp } from './cloud';
+import type { Cloud, Setup } from './cloud';
 import type { Progress } from './progress';
 
 /** A measured value; null stands for what nobody could tell, never for zero. */
@@ -16,7 +16,7 @@ export interface Context {
   /** The repository, absolute. */
   readonly root: string;
   /** A local cloud with an empty store of its own; the bench disposes of it. */
-  startCloud(app: CloudApp): Promise<Cloud>;
+  startCloud(setup: Setup): Promise<Cloud>;
   /** The figures of another bench in the same run, which runs now if it has not yet. */
   figuresOf(bench: string): Promise<Figures>;
   progress(what: string, total: number): Progress;

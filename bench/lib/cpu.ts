@@ -15,12 +15,22 @@ export function cpuSecondsOf(stat: string, ticksPerSecond: number): number {
   return (user + system) / ticksPerSecond;
 }
 
-/** What each process has used so far, and this one as `bench`. Linux only: elsewhere just this one. */
+/**
+ * What each process has used so far, its children as `<name> workers`, and this one as `bench`.
+ * Linux only: elsewhere just this one.
+ */
 export function readCpu(processes: ReadonlyMap<string, number>): CpuSeconds {
   const seconds = new Map<string, number>();
   for (const [name, pid] of processes) {
     try {
-      seconds.set(name, cpuSecondsOf(readFileSync(`/proc/${pid}/stat`, 'utf8'), clockTicks()));
+      seconds.set(name, cpuSecondsOfProcess(pid));
+      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+      if (children === '') continue;
+      const workers = children.split(' ').map((child) => cpuSecondsOfProcess(Number(child)));
+      seconds.set(
+        `${name} workers`,
+        workers.reduce((sum, one) => sum + one, 0),
+      );
     } catch {
       // Gone, or not Linux: nothing is better than something invented.
     }
@@ -37,6 +47,9 @@ export function cpuGrowth(before: CpuSeconds, after: CpuSeconds, factor: number)
   }
   return growth;
 }
+
+const cpuSecondsOfProcess = (pid: number): number =>
+  cpuSecondsOf(readFileSync(`/proc/${pid}/stat`, 'utf8'), clockTicks());
 
 let ticks: number | undefined;
 function clockTicks(): number {
