@@ -1,0 +1,204 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { join } from 'node:path';
+import type { HostKeys } from './auth';
+import { startDurable, type Durable } from './durable';
+import { readHostJson, readLocalSettings, type HostSettings } from './host-json';
+import { HttpFront } from './http-front';
+import type { FunctionMetadata, LoadedApp } from './protocol';
+import { Routes, triggerOf } from './router';
+import { Timers } from './timers';
+import { WorkerPool } from './worker-pool';
+import type { Service } from '../shared/child';
+import { Database } from '../shared/database';
+import { listen } from '../shared/listen';
+import { log } from '../shared/log';
+
+export interface FunctionsHostOptions {
+  /** The folder of the built app: package.json, host.json, local.settings.json. */
+  appDir: string;
+  /** Where the host keeps orchestrations and timer schedules. */
+  dataDir: string;
+  /** 0 asks for a free port. */
+  port: number;
+  /** Worker processes; default: `FUNCTIONS_WORKER_PROCESS_COUNT`, else 1. */
+  workers?: number;
+  keys: HostKeys;
+  /** App settings; they win over local.settings.json. */
+  environment: Record<string, string>;
+  /** Modules preloaded into the workers, for tests. */
+  workerRequire?: string[];
+}
+
+export interface FunctionsHost extends Service {
+  /** Process ids of the workers now alive. */
+  readonly workerPids: number[];
+}
+
+/** https://learn.microsoft.com/azure/azure-functions/functions-app-settings#functions_worker_process_count */
+const MAX_WORKERS = 10;
+/** https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger#limits */
+const DEFAULT_BODY_LIMIT = 104_857_600;
+/** Orchestrator generators a worker keeps alive between episodes; beyond, the history is replayed. */
+const MAX_KEPT_GENERATORS = 5_000;
+
+const SERVED = new Set([
+  'httptrigger',
+  'timertrigger',
+  'activitytrigger',
+  'orchestrationtrigger',
+  'entitytrigger',
+]);
+
+/**
+ * Starts the Functions host: listens, starts the workers, loads the app. An app that does not load is no
+ * error: requests are answered 503 with the cause until it does.
+ * @throws when the port is taken, host.json is invalid, or a store cannot be opened.
+ */
+export async function startFunctionsHost(options: FunctionsHostOptions): Promise<FunctionsHost> {
+  mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
+  const host = new Host(options, readHostJson(options.appDir));
+  try {
+    await host.start();
+  } catch (error) {
+    await host.dispose();
+    throw error;
+  }
+  return host;
+}
+
+class Host implements FunctionsHost {
+  port = 0;
+  private readonly front: HttpFront;
+  private readonly settings: Record<string, string>;
+  /** Lower-case names of the functions that a setting turns off. */
+  private readonly disabled = new Set<string>();
+  private pool: WorkerPool | undefined;
+  private routes: Routes | undefined;
+  private timers: Timers | undefined;
+  private durable: Durable | undefined;
+  private database: Database | undefined;
+  private httpStreams = false;
+
+  constructor(
+    private readonly options: FunctionsHostOptions,
+    private readonly json: HostSettings,
+  ) {
+    this.settings = { ...readLocalSettings(options.appDir), ...options.environment };
+    for (const [name, value] of Object.entries(this.settings)) {
+      const match = /^AzureWebJobs\.(.+)\.Disabled$/i.exec(name);
+      if (match?.[1] && /^(true|1)$/i.test(value)) this.disabled.add(match[1].toLowerCase());
+    }
+    this.front = new HttpFront({
+      keys: options.keys,
+      bodyLimit: positive(this.settings, 'FUNCTIONS_REQUEST_BODY_SIZE_LIMIT', DEFAULT_BODY_LIMIT),
+      maxOutstandingRequests: json.maxOutstandingRequests,
+      routes: () => this.routes,
+      invoke: (invocation) => this.requirePool().invoke(invocation),
+      management: () => this.durable?.management,
+      problem: () => this.pool?.problem,
+      unsupported: () =>
+        this.httpStreams ? 'The app enables HTTP streams, which this host does not implement.' : undefined,
+    });
+  }
+
+  get workerPids(): number[] {
+    return this.pool?.pids ?? [];
+  }
+
+  async start(): Promise<void> {
+    const { options, settings } = this;
+    this.port = await listen(this.front.server, options.port, 'the Functions host');
+    this.database = new Database(join(options.dataDir, 'timers.db'));
+    settings['WEBSITE_HOSTNAME'] = `127.0.0.1:${this.port}`;
+    this.durable = await startDurable({
+      origin: `http://127.0.0.1:${this.port}`,
+      dataDir: options.dataDir,
+      systemKey: options.keys.system,
+      host: this.json,
+      pool: () => this.requirePool(),
+      enabled: (fn) => this.enabled(fn),
+    });
+    this.pool = new WorkerPool(
+      {
+        appDir: options.appDir,
+        environment: settings,
+        require: options.workerRequire ?? [],
+        functionTimeoutMs: this.json.functionTimeoutMs,
+        durableClientData: this.durable.clientData,
+        maxKeptGenerators: MAX_KEPT_GENERATORS,
+      },
+      Math.min(options.workers ?? positive(settings, 'FUNCTIONS_WORKER_PROCESS_COUNT', 1), MAX_WORKERS),
+      { onApp: (app) => this.onApp(app) },
+    );
+    await this.pool.settled();
+  }
+
+  async dispose(): Promise<void> {
+    this.timers?.stop();
+    const closed = close(this.front.server);
+    await this.durable?.dispose();
+    await this.pool?.dispose();
+    this.front.server.closeAllConnections();
+    await closed;
+    this.database?.close();
+  }
+
+  private onApp(app: LoadedApp): void {
+    const functions = app.functions.filter((fn) => this.enabled(fn));
+    for (const fn of functions) {
+      const type = triggerOf(fn)?.type ?? 'none';
+      if (!SERVED.has(type.toLowerCase())) {
+        log('functions', `"${fn.name}" never runs: the trigger type ${type} is not implemented here`);
+      }
+    }
+    this.httpStreams = app.capabilities['HttpUri'] !== undefined;
+    if (this.httpStreams) {
+      log('functions', 'the app enables HTTP streams, which are not implemented: HTTP functions answer 501');
+    }
+    this.routes = new Routes(functions, this.json.routePrefix, this.settings);
+    this.timers?.stop();
+    if (this.database) {
+      this.timers = new Timers(this.database, (invocation) => this.requirePool().invoke(invocation));
+      this.timers.start(functions, this.settings);
+    }
+    this.durable?.open();
+  }
+
+  /** https://learn.microsoft.com/azure/azure-functions/disable-function */
+  private enabled(fn: FunctionMetadata): boolean {
+    return !this.disabled.has(fn.name.toLowerCase());
+  }
+
+  private requirePool(): WorkerPool {
+    if (!this.pool) throw new Error('The host has not started.');
+    return this.pool;
+  }
+}
+
+/** Stops listening and resolves when the last connection is closed. */
+export function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    if (!server.listening) {
+      resolve();
+      return;
+    }
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
+}
+
+/** A path nobody can guess, for listeners that the SDK calls without a key. */
+export function secretPath(): string {
+  return `/${randomBytes(16).toString('hex')}`;
+}
+
+function positive(settings: Record<string, string>, name: string, fallback: number): number {
+  const text = settings[name];
+  if (text === undefined || text === '') return fallback;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new Error(`${name} must be a positive whole number, not "${text}".`);
+  return value;
+}

@@ -1,0 +1,2 @@
+export { startFunctionsHost, type FunctionsHost, type FunctionsHostOptions } from './host';
+export type { HostKeys } from './auth';

@@ -1,0 +1,4 @@
+import { startFunctionsHost } from './host';
+import { runAsChild } from '../shared/child';
+
+runAsChild('functions', startFunctionsHost);

@@ -1,0 +1,48 @@
+import type { FunctionMetadata, OutputData } from './protocol';
+import { triggerOf } from './router';
+import type { WorkerPool } from './worker-pool';
+import type { ActivityReply, Runner } from '../durable/runner';
+
+const TRIGGER: Record<Parameters<Runner['has']>[0], string> = {
+  orchestrator: 'orchestrationtrigger',
+  activity: 'activitytrigger',
+  entity: 'entitytrigger',
+};
+
+/** Runs the work of the durable engine in the worker processes. */
+export function createRunner(pool: WorkerPool, enabled: (fn: FunctionMetadata) => boolean): Runner {
+  return {
+    has(kind, name) {
+      const fn = pool.find(name);
+      return fn !== undefined && enabled(fn) && triggerOf(fn)?.type.toLowerCase() === TRIGGER[kind];
+    },
+    async runEpisode(name, instanceId, message) {
+      const reply = await pool.invoke({ name, trigger: { episode: message } }, instanceId);
+      if (!reply.ok) throw new Error(`An episode of "${name}" failed: ${reply.error.stack}`);
+      if (!reply.returned || !('episode' in reply.returned))
+        throw new Error('The worker answered no episode.');
+      return reply.returned.episode;
+    },
+    async runActivity(name, _instanceId, input) {
+      const reply = await pool.invoke({ name, trigger: { string: activityInput(input) } });
+      if (!reply.ok) return { ok: false, ...reply.error };
+      return { ok: true, result: resultText(reply.returned as OutputData | null) } satisfies ActivityReply;
+    },
+  };
+}
+
+/** The platform hands booleans to an activity as .NET writes them: the handler gets the text "True". */
+function activityInput(json: string): string {
+  if (json === 'true') return 'True';
+  return json === 'false' ? 'False' : json;
+}
+
+/** The JSON text of what a function returned; null for undefined. */
+function resultText(returned: OutputData | null): string | null {
+  if (returned === null) return null;
+  if ('string' in returned) return JSON.stringify(returned.string);
+  if ('int' in returned) return String(returned.int);
+  if ('double' in returned) return Number.isFinite(returned.double) ? String(returned.double) : 'null';
+  if ('bytes' in returned) return JSON.stringify(Buffer.from(returned.bytes).toString('base64'));
+  return 'json' in returned ? (returned.json ?? null) : null;
+}

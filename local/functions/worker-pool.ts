@@ -1,0 +1,182 @@
+import { WorkerLostError } from '../durable/runner';
+import type { FunctionMetadata, Invocation, InvocationReply, LoadedApp } from './protocol';
+import { WorkerProcess, type WorkerSettings } from './worker-process';
+import { log } from '../shared/log';
+
+/** Pauses before a worker is started again (ms), by number of failures in a row. */
+const BACK_OFF_MS = [0, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
+/** A worker that lived so long (ms) has not failed in a row. */
+const STABLE_AFTER_MS = 30_000;
+
+interface Slot {
+  readonly index: number;
+  worker: WorkerProcess | undefined;
+  ready: boolean;
+  build: string;
+  failures: number;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export interface PoolEvents {
+  /** The app was loaded, for the first time or from another build. */
+  onApp(app: LoadedApp): void;
+}
+
+/** No worker can take work because the app does not load. */
+export class AppNotLoadedError extends Error {
+  override readonly name = 'AppNotLoadedError';
+}
+
+/** The worker processes: starts them, spreads work over them, replaces those that end. */
+export class WorkerPool {
+  private readonly slots: Slot[];
+  private app: LoadedApp | undefined;
+  private names = new Map<string, FunctionMetadata>();
+  private waiting: ((error: Error | undefined) => void)[] = [];
+  private loadError: string | undefined;
+  private disposed = false;
+
+  constructor(
+    private readonly settings: WorkerSettings,
+    count: number,
+    private readonly events: PoolEvents,
+  ) {
+    this.slots = Array.from({ length: count }, (_, index) => ({
+      index,
+      worker: undefined,
+      ready: false,
+      build: '',
+      failures: 0,
+      timer: undefined,
+    }));
+    for (const slot of this.slots) this.start(slot);
+  }
+
+  get pids(): number[] {
+    return this.slots.flatMap((slot) => slot.worker?.pid ?? []);
+  }
+
+  /** Why the app cannot be loaded, or undefined when it can. */
+  get problem(): string | undefined {
+    return this.slots.some((slot) => slot.ready) ? undefined : this.loadError;
+  }
+
+  /** The function of this name, ignoring case. */
+  find(name: string): FunctionMetadata | undefined {
+    return this.names.get(name.toLowerCase());
+  }
+
+  /** Resolves when a worker is ready or the app has turned out not to load. */
+  async settled(): Promise<void> {
+    if (this.slots.every((slot) => slot.ready)) return;
+    await this.available().catch(() => undefined);
+  }
+
+  /**
+   * Runs an invocation in the least busy worker, or in the one that `affinity` is bound to.
+   * @throws {WorkerLostError} when the worker ends meanwhile.
+   * @throws {AppNotLoadedError} when the app does not load.
+   */
+  async invoke(invocation: Omit<Invocation, 'id'>, affinity?: string): Promise<InvocationReply> {
+    let worker = this.pick(affinity);
+    while (!worker) {
+      await this.available();
+      worker = this.pick(affinity);
+    }
+    return worker.invoke(invocation);
+  }
+
+  async dispose(): Promise<void> {
+    this.disposed = true;
+    this.wake(new WorkerLostError('The host stops.'));
+    await Promise.all(
+      this.slots.map(async (slot) => {
+        clearTimeout(slot.timer);
+        await slot.worker?.stop();
+      }),
+    );
+  }
+
+  private pick(affinity: string | undefined): WorkerProcess | undefined {
+    const { slots } = this;
+    if (affinity !== undefined && slots.length > 1) {
+      const bound = slots[hash(affinity) % slots.length];
+      if (bound?.ready) return bound.worker;
+    }
+    let best: WorkerProcess | undefined;
+    for (const { ready, worker } of slots) {
+      if (ready && worker && (!best || worker.load < best.load)) best = worker;
+    }
+    return best;
+  }
+
+  private available(): Promise<void> {
+    if (this.disposed) return Promise.reject(new WorkerLostError('The host stops.'));
+    if (this.problem !== undefined) return Promise.reject(new AppNotLoadedError(this.problem));
+    return new Promise((resolve, reject) => {
+      this.waiting.push((error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  private wake(error?: Error): void {
+    const { waiting } = this;
+    this.waiting = [];
+    for (const callback of waiting) callback(error);
+  }
+
+  private start(slot: Slot): void {
+    const worker = new WorkerProcess(this.settings);
+    const startedAt = Date.now();
+    slot.worker = worker;
+    worker.app.then(
+      (app) => this.onLoaded(slot, app),
+      () => undefined,
+    );
+    void worker.ended.then((end) => this.onEnded(slot, end, Date.now() - startedAt));
+  }
+
+  private onLoaded(slot: Slot, app: LoadedApp): void {
+    slot.ready = true;
+    slot.build = app.build;
+    this.loadError = undefined;
+    if (this.app?.build !== app.build) {
+      this.app = app;
+      this.names = new Map(app.functions.map((fn) => [fn.name.toLowerCase(), fn]));
+      this.events.onApp(app);
+      this.replaceOldBuilds(app.build);
+    }
+    this.wake();
+  }
+
+  /** Two builds must not serve side by side: an instance would replay in the one what the other began. */
+  private replaceOldBuilds(build: string): void {
+    for (const other of this.slots) {
+      if (!other.ready || other.build === build) continue;
+      log('functions', `the app was rebuilt: worker ${other.worker?.pid} is replaced`);
+      other.ready = false;
+      other.worker?.kill('the app was rebuilt');
+    }
+  }
+
+  private onEnded(slot: Slot, end: { loaded: boolean; reason: string }, livedMs: number): void {
+    slot.ready = false;
+    slot.worker = undefined;
+    if (this.disposed) return;
+    slot.failures = end.loaded && livedMs >= STABLE_AFTER_MS ? 0 : slot.failures + 1;
+    const pause = BACK_OFF_MS[Math.min(slot.failures - (end.loaded ? 1 : 0), BACK_OFF_MS.length - 1)] ?? 0;
+    const next = pause === 0 ? 'now' : `in ${pause / 1000} s`;
+    log('functions', `worker ${slot.index} ended: ${end.reason}; a new one starts ${next}`);
+    if (!end.loaded) {
+      this.loadError = end.reason;
+      if (this.problem !== undefined) this.wake(new AppNotLoadedError(end.reason));
+    }
+    slot.timer = setTimeout(() => this.start(slot), pause);
+  }
+}
+
+/** FNV-1a: https://datatracker.ietf.org/doc/html/draft-eastlake-fnv */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
+  return value >>> 0;
+}

@@ -1,0 +1,223 @@
+import { join, resolve } from 'node:path';
+import { entryPoint } from './shared/entry';
+import { log } from './shared/log';
+import { loadKeys, type Keys } from './supervisor/keys';
+import { takeLock, type Lock } from './supervisor/lock';
+import { ManagedChild, ServiceStartError } from './supervisor/managed-child';
+import { clearStateDir, prepareStateDir, type ServiceName } from './supervisor/state-dir';
+
+export { ServiceStartError };
+export type { Keys, ServiceName };
+
+type StoreName = Exclude<ServiceName, 'functions'>;
+
+export interface LocalCloudOptions {
+  /** Folder of the built app. */
+  appDir: string;
+  /** Folder of everything durable, usually `.headwater`. */
+  stateDir: string;
+  /** Defaults: {@link DEFAULT_PORTS}; 0 asks for a free one. */
+  ports?: Partial<Record<ServiceName, number>>;
+  /** Worker processes of the app; default: FUNCTIONS_WORKER_PROCESS_COUNT, else 1. */
+  workers?: number;
+  /** Throws away the state of earlier runs, keys included. */
+  fresh?: boolean;
+  /** Further app settings; they win over local.settings.json. */
+  settings?: Record<string, string>;
+  /** Event hubs to offer, as `local/eventhubs` takes them. */
+  hubs?: unknown;
+  /** The stores to start; default: all. */
+  stores?: readonly StoreName[];
+  /** Environment of all child processes. */
+  environment?: Record<string, string>;
+  /** Modules preloaded into the workers, for tests. */
+  workerRequire?: readonly string[];
+}
+
+/** Those of the usual emulators and of the Functions Core Tools. */
+export const DEFAULT_PORTS: Record<ServiceName, number> = {
+  blob: 10_000,
+  eventhubs: 5_672,
+  cosmos: 8_081,
+  functions: 7_071,
+};
+
+export interface LocalCloud {
+  /** Where the Functions host serves, without a slash at the end. */
+  readonly url: string;
+  readonly ports: Readonly<Partial<Record<ServiceName, number>>>;
+  /** App settings with the connection strings, as the app sees them. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly keys: Keys;
+  /** The child processes that are alive. */
+  readonly children: { name: ServiceName; pid: number }[];
+  /** For fault tests: sends a signal to a child, which is then restarted. */
+  kill(name: ServiceName, signal: NodeJS.Signals): void;
+  /** Resolves when a service serves, also when it is just being restarted. */
+  ready(name: ServiceName): Promise<void>;
+  /** Ends everything in order: the Functions host first, then the stores. */
+  dispose(): Promise<void>;
+}
+
+/**
+ * Starts the local cloud: the stores, then the Functions host with the app; child processes all of them, which
+ * are restarted on the same port and state when they die.
+ * @throws {ServiceStartError} when a service cannot start (port in use, disk full); what had started has ended.
+ * @throws when another process uses the state folder, or the folder is not ours.
+ */
+export async function startLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
+  const stateDir = prepareStateDir(options.stateDir);
+  const lock = await takeLock(stateDir);
+  const cloud = new Cloud(options, stateDir, lock);
+  try {
+    if (options.fresh) clearStateDir(stateDir);
+    await cloud.start();
+  } catch (error) {
+    await cloud.dispose();
+    throw error;
+  }
+  return cloud;
+}
+
+/** Ends the cloud, then the process, at Ctrl-C or SIGTERM; a second Ctrl-C does not wait. */
+export function disposeOnSignals(cloud: LocalCloud): void {
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopping) {
+      for (const { name } of cloud.children) cloud.kill(name, 'SIGKILL');
+      process.exit(130);
+    }
+    stopping = true;
+    log('supervisor', `${signal}: stopping`);
+    cloud.dispose().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+}
+
+class Cloud implements LocalCloud {
+  keys!: Keys;
+  settings: Record<string, string> = {};
+  private readonly stores = new Map<StoreName, ManagedChild>();
+  private functions: ManagedChild | undefined;
+  private disposing: Promise<void> | undefined;
+
+  constructor(
+    private readonly options: LocalCloudOptions,
+    private readonly stateDir: string,
+    private readonly lock: Lock,
+  ) {}
+
+  get url(): string {
+    return `http://127.0.0.1:${this.functions?.port}`;
+  }
+
+  get ports(): Partial<Record<ServiceName, number>> {
+    return Object.fromEntries(this.all().map(({ name, port }) => [name, port]));
+  }
+
+  get children(): { name: ServiceName; pid: number }[] {
+    return this.all().flatMap(({ name, pid }) =>
+      pid === undefined ? [] : [{ name: name as ServiceName, pid }],
+    );
+  }
+
+  kill(name: ServiceName, signal: NodeJS.Signals): void {
+    this.find(name).kill(signal);
+  }
+
+  async ready(name: ServiceName): Promise<void> {
+    await this.find(name).ready();
+  }
+
+  dispose(): Promise<void> {
+    this.disposing ??= this.stop();
+    return this.disposing;
+  }
+
+  async start(): Promise<void> {
+    this.keys = await loadKeys(this.stateDir);
+    const { blob, eventhubs, cosmos } = this.keys;
+    const specific: Record<StoreName, Record<string, unknown>> = {
+      blob: { ...blob },
+      eventhubs: { ...eventhubs, hubs: this.options.hubs },
+      cosmos: { ...cosmos },
+    };
+    for (const name of this.options.stores ?? (['blob', 'eventhubs', 'cosmos'] as const)) {
+      this.stores.set(
+        name,
+        this.child(name, () => specific[name]),
+      );
+    }
+    // All of them end or start before one failure ends the rest.
+    const outcomes = await Promise.allSettled([...this.stores.values()].map((store) => store.start()));
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    this.settings = { ...this.connectionSettings(), ...this.options.settings };
+    this.functions = this.child('functions', () => ({
+      appDir: resolve(this.options.appDir),
+      workers: this.options.workers,
+      keys: this.keys.functions,
+      environment: this.settings,
+      workerRequire: this.options.workerRequire,
+    }));
+    await this.functions.start();
+    this.settings['WEBSITE_HOSTNAME'] = `127.0.0.1:${this.functions.port}`;
+  }
+
+  private async stop(): Promise<void> {
+    await this.functions?.stop();
+    await Promise.all([...this.stores.values()].map((store) => store.stop()));
+    this.lock.release();
+  }
+
+  /** Settings by the names that the real platform reads. */
+  private connectionSettings(): Record<string, string> {
+    const { blob, eventhubs, cosmos } = this.keys;
+    const port = (name: StoreName): number | undefined => this.stores.get(name)?.port;
+    const settings: Record<string, string> = {
+      FUNCTIONS_WORKER_RUNTIME: 'node',
+      FUNCTIONS_EXTENSION_VERSION: '~4',
+    };
+    if (this.options.workers !== undefined) {
+      settings['FUNCTIONS_WORKER_PROCESS_COUNT'] = String(this.options.workers);
+    }
+    if (port('blob') !== undefined) {
+      settings['AzureWebJobsStorage'] =
+        `DefaultEndpointsProtocol=http;AccountName=${blob.account};AccountKey=${blob.key};` +
+        `BlobEndpoint=http://127.0.0.1:${port('blob')}/${blob.account};`;
+    }
+    if (port('eventhubs') !== undefined) {
+      settings['EventHubs'] =
+        `Endpoint=sb://127.0.0.1:${port('eventhubs')};SharedAccessKeyName=${eventhubs.keyName};` +
+        `SharedAccessKey=${eventhubs.key};UseDevelopmentEmulator=true;`;
+    }
+    if (port('cosmos') !== undefined) {
+      settings['Cosmos'] = `AccountEndpoint=http://127.0.0.1:${port('cosmos')}/;AccountKey=${cosmos.key};`;
+    }
+    return settings;
+  }
+
+  private child(name: ServiceName, specific: () => Record<string, unknown>): ManagedChild {
+    return new ManagedChild({
+      name,
+      entry: entryPoint(join(__dirname, name), 'main'),
+      port: this.options.ports?.[name] ?? DEFAULT_PORTS[name],
+      options: (port) => ({ dataDir: join(this.stateDir, name), port, ...specific() }),
+      environment: this.options.environment ?? {},
+      onChange: () => this.lock.record(this.children.map(({ pid }) => pid)),
+    });
+  }
+
+  private all(): ManagedChild[] {
+    return [...this.stores.values(), ...(this.functions ? [this.functions] : [])];
+  }
+
+  private find(name: ServiceName): ManagedChild {
+    const child = this.all().find((candidate) => candidate.name === name);
+    if (!child) throw new Error(`${name} is not part of this local cloud.`);
+    return child;
+  }
+}
