@@ -1,0 +1,121 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  copySampleApp,
+  isAlive,
+  KEYS,
+  removeTemporaryFolders,
+  startSampleHost,
+  until,
+} from '../support/functions-host';
+
+type Host = Awaited<ReturnType<typeof startSampleHost>>;
+let host: Host;
+
+afterEach(async () => {
+  await host.dispose();
+});
+
+afterAll(removeTemporaryFolders);
+
+const get = async (path: string): Promise<[number, string]> => {
+  const response = await fetch(host.url + path);
+  return [response.status, await response.text()];
+};
+
+describe('user code that takes its worker down', () => {
+  test.each(['exits', 'crashes'])('%s: that request fails, the next one is served', async (name) => {
+    host = await startSampleHost();
+    const [pid] = host.workerPids;
+    expect(await get(`/api/${name}`)).toEqual([500, '']);
+    const [status, next] = await get('/api/pid');
+    expect(status).toBe(200);
+    expect(Number(next)).not.toBe(pid);
+  });
+
+  test.each(['spins', 'hangs'])('%s past functionTimeout: the worker is replaced', async (name) => {
+    const { appDir, environment } = copySampleApp({ functionTimeout: '00:00:01' });
+    host = await startSampleHost({ appDir, environment });
+    expect(await get(`/api/${name}`)).toEqual([500, '']);
+    expect(await get('/api/hello?name=x')).toEqual([200, 'Hello x']);
+  });
+
+  test('a killed worker fails what it held, the other one serves on', async () => {
+    host = await startSampleHost({ workers: 2 });
+    const pids = [await get('/api/pid'), await get('/api/pid')].map(([, pid]) => Number(pid));
+    expect(host.workerPids).toEqual(expect.arrayContaining(pids));
+    const hanging = [get('/api/hangs'), get('/api/hangs')];
+    // Both workers hold a request now: the answer to a third shows that they are under way.
+    await get('/api/pid');
+    const [victim, survivor] = host.workerPids as [number, number];
+    process.kill(victim, 'SIGKILL');
+    expect(await Promise.race(hanging)).toEqual([500, '']);
+    process.kill(survivor, 'SIGKILL');
+    expect(await Promise.all(hanging)).toEqual([
+      [500, ''],
+      [500, ''],
+    ]);
+    expect((await get('/api/pid'))[0]).toBe(200);
+  });
+});
+
+describe('an app that does not load', () => {
+  test('leaves the host alive and its cause visible, and is tried again', async () => {
+    const { appDir, environment } = copySampleApp();
+    const broken = join(appDir, 'src', 'broken.js');
+    writeFileSync(broken, 'throw new Error("this build is broken");');
+    host = await startSampleHost({ appDir, environment });
+    const [status, body] = await get('/api/hello?name=x');
+    expect([status, JSON.parse(body)]).toEqual([
+      503,
+      expect.objectContaining({ detail: expect.stringContaining('this build is broken') }),
+    ]);
+    expect(await get(`/admin/host/status?code=${KEYS.master}`)).toEqual([
+      200,
+      expect.stringContaining('this build is broken'),
+    ]);
+
+    rmSync(broken);
+    await until(async () => (await get('/api/hello?name=x'))[0] === 200);
+  });
+
+  test.each([
+    ['no package.json', 'package.json', undefined, 'package.json'],
+    ['no main', 'package.json', '{}', 'has no "main"'],
+    ['a main that matches nothing', 'package.json', '{"main":"dist/{a,b}.js"}', 'No file matches'],
+  ])('names the cause: %s', async (_what, file, content, cause) => {
+    const { appDir, environment } = copySampleApp();
+    if (content === undefined) rmSync(join(appDir, file));
+    else writeFileSync(join(appDir, file), content);
+    host = await startSampleHost({ appDir, environment });
+    expect(await get('/api/hello')).toEqual([
+      503,
+      expect.stringContaining(JSON.stringify(cause).slice(1, -1)),
+    ]);
+  });
+});
+
+test('after a rebuild no worker serves the old build', async () => {
+  const { appDir, environment } = copySampleApp();
+  host = await startSampleHost({ appDir, environment, workers: 2 });
+  const before = host.workerPids;
+  const code = `require('@azure/functions').app.http('added', { handler: () => ({ body: String(process.pid) }) });`;
+  writeFileSync(join(appDir, 'src', 'added.js'), code);
+  expect((await get('/api/added'))[0]).toBe(404);
+
+  process.kill(before[0] as number, 'SIGKILL');
+  await until(async () => (await get('/api/added'))[0] === 200);
+  await until(() => before.every((pid) => !isAlive(pid)));
+  const answers = await Promise.all([get('/api/added'), get('/api/added'), get('/api/added')]);
+  expect(answers.map(([status]) => status)).toEqual([200, 200, 200]);
+});
+
+test('HTTP streams are refused clearly, not served wrongly', async () => {
+  const { appDir, environment } = copySampleApp();
+  writeFileSync(
+    join(appDir, 'src', 'a-setup.js'),
+    `require('@azure/functions').app.setup({ enableHttpStream: true });`,
+  );
+  host = await startSampleHost({ appDir, environment });
+  expect(await get('/api/hello')).toEqual([501, expect.stringContaining('HTTP streams')]);
+});

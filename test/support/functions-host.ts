@@ -1,0 +1,64 @@
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { startFunctionsHost, type FunctionsHost, type FunctionsHostOptions } from '../../local/functions';
+
+export const SAMPLE_APP = resolve(__dirname, 'sample-app');
+export const KEYS = { master: 'master-key', function: 'function-key', system: 'system-key' };
+
+/** Settings under which the sample app is quiet. */
+export const SAMPLE_SETTINGS = { YEARLY: '0 0 0 1 1 *', 'AzureWebJobs.switchedOff.Disabled': 'true' };
+
+const folders: string[] = [];
+
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'headwater-test-'));
+  folders.push(folder);
+  return folder;
+}
+
+export function removeTemporaryFolders(): void {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+}
+
+/** A copy of the sample app that a test may change, with its own host.json. */
+export function copySampleApp(hostJson: Record<string, unknown> = {}): {
+  appDir: string;
+  environment: Record<string, string>;
+} {
+  const appDir = temporaryFolder();
+  cpSync(SAMPLE_APP, appDir, { recursive: true });
+  writeFileSync(join(appDir, 'host.json'), JSON.stringify({ version: '2.0', ...hostJson }));
+  return { appDir, environment: { NODE_PATH: resolve(__dirname, '../../node_modules') } };
+}
+
+/** Waits for a condition of another process that sends no event. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A host of the sample app on a free port, with state of its own. */
+export async function startSampleHost(
+  options: Partial<FunctionsHostOptions> = {},
+): Promise<FunctionsHost & { url: string; dataDir: string }> {
+  const dataDir = options.dataDir ?? temporaryFolder();
+  const host = await startFunctionsHost({
+    appDir: SAMPLE_APP,
+    port: 0,
+    keys: KEYS,
+    workers: 1,
+    ...options,
+    dataDir,
+    environment: { ...SAMPLE_SETTINGS, ...options.environment },
+  });
+  return Object.assign(host, { url: `http://127.0.0.1:${host.port}`, dataDir });
+}
