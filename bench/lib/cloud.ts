@@ -1,0 +1,87 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { startLocalCloud, type LocalCloud } from '../../local/start';
+
+/**
+ * - `engine`: the tiny app of `bench/apps/durable` in the Functions host, and nothing else
+ * - `stores`: the same, and the stores beside it
+ * - `everything`: the stores and the built app itself
+ */
+export type Setup = 'engine' | 'stores' | 'everything';
+
+/** A local cloud as the benches see it. */
+export interface Cloud {
+  /** `http://127.0.0.1:<port>` of the Functions host. */
+  readonly hostUrl: string;
+  /** Opens the Durable HTTP API. */
+  readonly systemKey: string;
+  /** Opens the app's own routes. */
+  readonly functionKey: string;
+  readonly blobConnectionString: string;
+  readonly eventHubsConnectionString: string;
+  readonly cosmosConnectionString: string;
+  /** The event hub that is there. */
+  readonly hub: string;
+  /** Process ids by name of the service. */
+  processes(): ReadonlyMap<string, number>;
+  counters(): Promise<Counters>;
+  /** Ends all processes and removes the store. */
+  dispose(): Promise<void>;
+}
+
+/** What the services have counted since they started; null stands for what they cannot tell. */
+export interface Counters {
+  readonly historyRows: number | null;
+  readonly storageTransactions: number | null;
+  readonly eventHubOperations: number | null;
+}
+
+const HUB = 'records';
+const PARTITIONS = 4;
+
+/** Starts a local cloud on an empty store, which lies beside the project's own, on the same disk. */
+export async function startCloud(setup: Setup, root: string): Promise<Cloud> {
+  const stateDir = temporaryState(root, setup);
+  const remove = (): void => rmSync(stateDir, { recursive: true, force: true });
+  try {
+    const cloud = await startLocalCloud({
+      appDir: setup === 'everything' ? root : join(root, 'bench', 'apps', 'durable'),
+      stateDir,
+      ports: { blob: 0, eventhubs: 0, cosmos: 0, functions: 0 },
+      hubs: { [HUB]: { partitions: PARTITIONS } },
+      ...(setup === 'engine' ? { stores: [] } : {}),
+    });
+    await cloud.ready('functions');
+    return view(cloud, remove);
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+/** A new folder below `.headwater`. */
+export function temporaryState(root: string, name: string): string {
+  const folder = join(root, '.headwater');
+  mkdirSync(folder, { recursive: true });
+  return mkdtempSync(join(folder, `bench-${name}-`));
+}
+
+function view(cloud: LocalCloud, remove: () => void): Cloud {
+  const setting = (name: string): string => cloud.settings[name] ?? '';
+  return {
+    hostUrl: cloud.url,
+    systemKey: cloud.keys.functions.system,
+    functionKey: cloud.keys.functions.function,
+    blobConnectionString: setting('AzureWebJobsStorage'),
+    eventHubsConnectionString: setting('EventHubs'),
+    cosmosConnectionString: setting('Cosmos'),
+    hub: HUB,
+    processes: () => new Map(cloud.children.map(({ name, pid }) => [name, pid])),
+    // The services do not count yet; nothing is better than something invented.
+    counters: async () => ({ historyRows: null, storageTransactions: null, eventHubOperations: null }),
+    async dispose() {
+      await cloud.dispose();
+      remove();
+    },
+  };
+}

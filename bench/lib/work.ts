@@ -1,0 +1,49 @@
+/** Takes items one after the other in `lanes` lanes, so that so many are in flight; ends at the first failure. */
+export async function inLanes<T>(
+  lanes: number,
+  items: Iterable<T>,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const source = items[Symbol.iterator]();
+  let failed = false;
+  const lane = async (): Promise<void> => {
+    for (let next = source.next(); !next.done && !failed; next = source.next()) {
+      try {
+        await work(next.value);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+}
+
+/** Counts upwards: `count` numbers, or as many as fit into `seconds` when that is given. */
+export function* amount(count: number, seconds: number | undefined): Generator<number> {
+  const end = seconds === undefined ? undefined : performance.now() + seconds * 1_000;
+  for (let at = 0; end === undefined ? at < count : performance.now() < end; at++) yield at;
+}
+
+export const pause = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/**
+ * Asks again and again until the answer is there.
+ * @param everyMs pause between two questions: how exact the moment is that the answer tells.
+ * @throws after `timeoutMs`.
+ */
+export async function until<T>(
+  what: string,
+  everyMs: number,
+  timeoutMs: number,
+  ask: () => Promise<T | undefined>,
+): Promise<T> {
+  const end = performance.now() + timeoutMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    if (performance.now() > end) throw new Error(`${what} did not happen within ${timeoutMs / 1_000} s.`);
+    await pause(everyMs);
+  }
+}

@@ -1,0 +1,103 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArguments, type Arguments } from './lib/arguments';
+import { missed, type Bench, type Context, type Figures } from './lib/bench';
+import { startCloud } from './lib/cloud';
+import { progress } from './lib/progress';
+import { record, settingOf } from './lib/results';
+import { bare } from './bare';
+import { batch } from './batch';
+import { batches } from './batches';
+import { fanout } from './fanout';
+import { orchestrations } from './orchestrations';
+import { start } from './start';
+
+const BENCHES: readonly Bench[] = [orchestrations, fanout, bare, batch, batches, start];
+const USAGE = `npm run bench -- <name>…|all [--scale <n>] [--seconds <n>] [--record]
+  --scale    so many times the work (0.1 for a quick look); thresholds are meant for 1
+  --seconds  orchestrations, batches: start for so long, instead of so many
+  --record   write the figures into bench/RESULTS.md
+Benches: ${BENCHES.map(({ name }) => name).join(', ')}
+`;
+
+const root = resolve(__dirname, '..', '..');
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+type Outcome = { figures: Figures } | { error: string };
+
+/** Runs each bench at most once and prints its line; {@link Context.figuresOf} may run one that was not asked for. */
+class Run {
+  private readonly outcomes = new Map<string, Promise<Outcome>>();
+  failed = false;
+
+  constructor(private readonly args: Arguments) {}
+
+  of(name: string): Promise<Outcome> {
+    let outcome = this.outcomes.get(name);
+    if (!outcome) this.outcomes.set(name, (outcome = this.execute(name)));
+    return outcome;
+  }
+
+  private async execute(name: string): Promise<Outcome> {
+    const bench = BENCHES.find((one) => one.name === name);
+    if (!bench) throw new Error(`There is no bench ${name}.`);
+    say(`${bench.name} measures ${bench.what}\n  It does not measure ${bench.measuresNot}`);
+    const outcome = await bench.run(this.context()).then(
+      (figures): Outcome => ({ figures }),
+      (error: unknown): Outcome => ({ error: error instanceof Error ? error.message : String(error) }),
+    );
+    this.report(bench, outcome);
+    return outcome;
+  }
+
+  private context(): Context {
+    const { scale, seconds } = this.args;
+    return {
+      scale,
+      seconds,
+      root,
+      startCloud: (setup) => startCloud(setup, root),
+      figuresOf: async (name) => {
+        const outcome = await this.of(name);
+        if ('error' in outcome) throw new Error(`${name} has no figures: ${outcome.error}`);
+        return outcome.figures;
+      },
+      progress,
+      note: say,
+    };
+  }
+
+  private report(bench: Bench, outcome: Outcome): void {
+    const { name, thresholds } = bench;
+    const misses = 'figures' in outcome ? missed(bench, outcome.figures) : Object.keys(thresholds);
+    const pass = 'figures' in outcome && misses.length === 0;
+    this.failed ||= !pass;
+    const line = { bench: name, figures: {}, ...outcome, thresholds, pass };
+    process.stdout.write(`${JSON.stringify(line)}\n`);
+    if (!pass) say(`${name} missed: ${'error' in outcome ? outcome.error : misses.join(', ')}`);
+    if (this.args.record && 'figures' in outcome) this.save(bench, outcome.figures);
+  }
+
+  private save(bench: Bench, figures: Figures): void {
+    const file = join(root, 'bench', 'RESULTS.md');
+    const existing = existsSync(file) ? readFileSync(file, 'utf8') : '';
+    writeFileSync(file, record(existing, bench, figures, settingOf(new Date())));
+  }
+}
+
+async function main(): Promise<void> {
+  const parsed = parseArguments(
+    process.argv.slice(2),
+    BENCHES.map(({ name }) => name),
+  );
+  if (!parsed.ok) {
+    say(`${parsed.fault}\n${USAGE}`);
+    process.exitCode = 2;
+    return;
+  }
+  const run = new Run(parsed.value);
+  for (const name of parsed.value.names) await run.of(name);
+  process.exitCode = run.failed ? 1 : 0;
+}
+
+void main();
