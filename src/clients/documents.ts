@@ -98,7 +98,7 @@ export function createDocuments(container: () => Promise<Container>): Documents 
           requestCharge: found.reduce((total, one) => total + one.requestCharge, 0),
         };
       }
-      const parameters = ids.map((value, index) => ({ name: `@${index}`, value }));
+      const parameters = ids.map((value, index) => ({ name: `@id${index}`, value }));
       const query = `SELECT * FROM c WHERE c.id IN (${parameters.map(({ name }) => name).join(', ')})`;
       const options = { partitionKey: pk, maxItemCount: ids.length };
       const { resources, requestCharge } = await (
