@@ -1,0 +1,118 @@
+import { checkRead, readConditions } from '../conditions';
+import { fail, failed, type Failure } from '../errors';
+import { findContainer, metadataHeaders, readMetadata, readNumber } from '../inputs';
+import { MAX_LIST_RESULTS } from '../limits';
+import { stateHeaders, type BlobRequest, type Outcome } from '../protocol';
+import type { Store } from '../store/store';
+import type { ContainerRecord } from '../store/tables';
+import { readMarker, writeMarker } from '../marker';
+import { element, xmlDocument } from '../xml';
+import { metadataXml } from './list-blobs';
+
+/** https://learn.microsoft.com/rest/api/storageservices/create-container */
+export async function createContainer(store: Store, request: BlobRequest): Promise<Outcome> {
+  if (request.header('x-ms-blob-public-access') !== undefined) return fail('PublicAccessNotPermitted');
+  const metadata = readMetadata(request);
+  if (failed(metadata)) return metadata;
+  const created = await store.mutate((): { etag: string; modified: number } | Failure => {
+    if (store.containers.find(request.container)) return fail('ContainerAlreadyExists');
+    const state = { etag: store.newEtag(), modified: store.now() };
+    store.containers.insert(request.container, state.etag, state.modified, metadata);
+    return state;
+  });
+  return failed(created) ? created : { status: 201, headers: stateHeaders(created) };
+}
+
+/** https://learn.microsoft.com/rest/api/storageservices/delete-container. The name is free again at once. */
+export async function deleteContainer(store: Store, request: BlobRequest): Promise<Outcome> {
+  const conditions = readConditions(request.header);
+  if (failed(conditions)) return conditions;
+  const outcome = await store.mutate((): undefined | Failure => {
+    const container = findContainer(store, request);
+    if (failed(container)) return container;
+    if (checkRead(conditions, container)) return fail('ConditionNotMet');
+    store.containers.delete(container.id);
+    return undefined;
+  });
+  if (outcome) return outcome;
+  store.collectGarbage();
+  return { status: 202 };
+}
+
+/** https://learn.microsoft.com/rest/api/storageservices/get-container-properties */
+export function getContainerProperties(store: Store, request: BlobRequest): Outcome {
+  const container = findContainer(store, request);
+  if (failed(container)) return container;
+  return {
+    status: 200,
+    headers: {
+      ...stateHeaders(container),
+      'x-ms-lease-state': 'available',
+      'x-ms-lease-status': 'unlocked',
+      'x-ms-has-immutability-policy': 'false',
+      'x-ms-has-legal-hold': 'false',
+      ...metadataHeaders(container.metadata),
+    },
+  };
+}
+
+/** https://learn.microsoft.com/rest/api/storageservices/set-container-metadata */
+export async function setContainerMetadata(store: Store, request: BlobRequest): Promise<Outcome> {
+  const metadata = readMetadata(request);
+  if (failed(metadata)) return metadata;
+  const conditions = readConditions(request.header);
+  if (failed(conditions)) return conditions;
+  const changed = await store.mutate((): { etag: string; modified: number } | Failure => {
+    const container = findContainer(store, request);
+    if (failed(container)) return container;
+    if (checkRead(conditions, container)) return fail('ConditionNotMet');
+    const state = { etag: store.newEtag(), modified: store.now() };
+    store.containers.update(container.id, state.etag, state.modified, metadata);
+    return state;
+  });
+  return failed(changed) ? changed : { status: 200, headers: stateHeaders(changed) };
+}
+
+function containerXml(container: ContainerRecord, withMetadata: boolean): string {
+  const properties =
+    element('Last-Modified', new Date(container.modified).toUTCString()) +
+    element('Etag', `"${container.etag}"`) +
+    element('LeaseStatus', 'unlocked') +
+    element('LeaseState', 'available') +
+    element('HasImmutabilityPolicy', 'false') +
+    element('HasLegalHold', 'false');
+  return (
+    `<Container>${element('Name', container.name)}<Properties>${properties}</Properties>` +
+    `${withMetadata ? metadataXml(container.metadata) : ''}</Container>`
+  );
+}
+
+/** https://learn.microsoft.com/rest/api/storageservices/list-containers2 */
+export function listContainers(store: Store, request: BlobRequest): Outcome {
+  const limit = readNumber(request, 'maxresults', 1, MAX_LIST_RESULTS);
+  if (failed(limit)) return limit;
+  const marker = readMarker(request);
+  if (failed(marker)) return marker;
+  const prefix = request.query.get('prefix') ?? '';
+  const max = limit ?? MAX_LIST_RESULTS;
+  const from = marker !== undefined && marker > prefix ? marker : prefix;
+  const found = store.containers.list(from, max + 1).filter(({ name }) => name.startsWith(prefix));
+  const next = found[max];
+  const withMetadata = (request.query.get('include') ?? '').split(',').includes('metadata');
+  const body =
+    element('Prefix', prefix) +
+    element('Marker', request.query.get('marker') ?? '') +
+    (limit === undefined ? '' : element('MaxResults', limit)) +
+    `<Containers>${found
+      .slice(0, max)
+      .map((one) => containerXml(one, withMetadata))
+      .join('')}</Containers>` +
+    element('NextMarker', next ? writeMarker(next.name) : '');
+  return {
+    status: 200,
+    headers: { 'Content-Type': 'application/xml' },
+    body: xmlDocument(
+      `<EnumerationResults ServiceEndpoint="/${request.account}/">${body}</EnumerationResults>`,
+    ),
+  };
+}
