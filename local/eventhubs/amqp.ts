@@ -1,0 +1,150 @@
+import type { Socket } from 'node:net';
+import { type Connection, type link, type Receiver, type Sender, type Session, types } from 'rhea';
+import { MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, MAX_SESSIONS_PER_CONNECTION } from './limits';
+
+/**
+ * What this endpoint needs of rhea beyond its typings, and the places where its server side is too trusting:
+ * a broken or hostile peer must cost its own connection at most.
+ */
+
+interface Performative {
+  first?: number;
+  last?: number;
+  message_format?: number | undefined;
+  aborted?: boolean;
+}
+
+interface Frame {
+  channel: number;
+  performative: Performative;
+  payload?: Buffer;
+}
+
+interface Incomplete {
+  frames: Buffer[];
+}
+
+type FrameHandler = (frame: Frame) => void;
+
+export interface RheaReceiver extends Receiver {
+  credit: number;
+  _incomplete?: Incomplete;
+  /** Set here: the delivery under way is to be refused, and why. */
+  discarded?: 'oversize' | 'aborted';
+  /** Set here: this link publishes, so its messages are wanted as bytes. */
+  isRaw?: boolean;
+}
+
+export interface RheaSender extends Sender {
+  credit: number;
+  local: { attach: { snd_settle_mode?: number; offered_capabilities?: string } };
+}
+
+export interface RheaSession extends Session {
+  outgoing: { available(): number; next_delivery_id: number; next_pending_delivery: number };
+  links: Record<string, link>;
+  on_transfer: FrameHandler;
+  on_disposition: FrameHandler;
+  on_flow: FrameHandler;
+  _get_link(frame: Frame): link;
+}
+
+export interface RheaConnection extends Connection {
+  frame_size?: number;
+  remote_channel_map: Record<number, Record<string, FrameHandler>>;
+  local_channel_map: Record<number, RheaSession>;
+  accept(socket: Socket): RheaConnection;
+  input(chunk: Buffer): void;
+  _process(): void;
+}
+
+/** Deliveries that can be unsettled in a session: rhea's buffer size. No disposition spans more. */
+const MAX_DISPOSITION_SPAN = 4_096;
+
+interface TypesReader {
+  read_array_items(count: number, type: unknown): unknown[];
+  buffer: Buffer;
+}
+
+/** An array of values without width may claim 4 billion items in a few bytes. */
+function boundArrays(): void {
+  const { prototype } = (types as unknown as { Reader: { prototype: TypesReader } }).Reader;
+  const readItems = Object.getOwnPropertyDescriptor(prototype, 'read_array_items')?.value as
+    TypesReader['read_array_items'] | undefined;
+  if (!readItems) throw new Error('This version of rhea is not supported.');
+  prototype.read_array_items = function bounded(this: TypesReader, count, type): unknown[] {
+    if (count > this.buffer.length) throw new Error('An array claims more items than the frame has bytes.');
+    return readItems.call(this, count, type);
+  };
+}
+boundArrays();
+
+/** Prepares a connection before it accepts its socket. */
+export function hardenConnection(connection: RheaConnection, socket: Socket): void {
+  const input = connection.input.bind(connection);
+  connection.input = (chunk) => {
+    input(chunk);
+    if ((connection.frame_size ?? 0) > MAX_FRAME_BYTES) socket.destroy(new Error('A frame is too large.'));
+  };
+  const process = connection._process.bind(connection);
+  connection._process = () => {
+    // One system call for all frames of a turn.
+    socket.cork();
+    process();
+    socket.uncork();
+  };
+  const handlers = connection as unknown as Record<string, FrameHandler>;
+  // A client that has ended a session may have sent such frames before it saw our answer.
+  for (const name of ['on_transfer', 'on_disposition', 'on_flow', 'on_detach', 'on_end']) {
+    handlers[name] = (frame) => connection.remote_channel_map[frame.channel]?.[name]?.(frame);
+  }
+}
+
+/** Prepares a new session; `onFlow` is called after each flow frame, also those that name no link. */
+export function hardenSession(session: RheaSession, onFlow: () => void): void {
+  const onTransfer = session.on_transfer.bind(session);
+  session.on_transfer = (frame) => {
+    const receiver = session._get_link(frame) as unknown as RheaReceiver;
+    if (receiver.isRaw) keepRaw(receiver, frame);
+    onTransfer(frame);
+  };
+  const onDisposition = session.on_disposition.bind(session);
+  session.on_disposition = (frame) => {
+    const { first = 0, last } = frame.performative;
+    if ((last ?? first) - first > MAX_DISPOSITION_SPAN)
+      throw new Error('A disposition spans too many deliveries.');
+    onDisposition(frame);
+  };
+  const onFlowFrame = session.on_flow.bind(session);
+  session.on_flow = (frame) => {
+    onFlowFrame(frame);
+    onFlow();
+  };
+}
+
+/** Has rhea hand over the bytes of a message, and bounds what it collects of one that comes in many frames. */
+function keepRaw(receiver: RheaReceiver, frame: Frame): void {
+  const { performative } = frame;
+  // rhea decodes format 0 only; that is also what an absent format means.
+  if (performative.message_format === 0) performative.message_format = undefined;
+  if (performative.aborted) receiver.discarded = 'aborted';
+  const incomplete = receiver._incomplete;
+  if (!incomplete) return;
+  let collected = frame.payload?.length ?? 0;
+  for (const part of incomplete.frames) collected += part?.length ?? 0;
+  if (collected <= MAX_MESSAGE_BYTES) return;
+  receiver.discarded ??= 'oversize';
+  incomplete.frames.length = 0;
+  delete frame.payload;
+}
+
+export function hasTooManySessions(connection: RheaConnection): boolean {
+  return Object.keys(connection.local_channel_map).length > MAX_SESSIONS_PER_CONNECTION;
+}
+
+/** Messages that can be given to the link now without blocking its session for other links. */
+export function room(sender: RheaSender): number {
+  const { outgoing } = sender.session as RheaSession;
+  const pending = outgoing.next_delivery_id - outgoing.next_pending_delivery;
+  return Math.min(sender.credit - pending, outgoing.available());
+}

@@ -1,0 +1,273 @@
+import type { Socket } from 'node:net';
+import { type Container, type EventContext, type link, message as codec, type Message, types } from 'rhea';
+import { log } from '../shared/log';
+import { publishTarget, receiveSource } from './address';
+import {
+  hardenConnection,
+  hardenSession,
+  hasTooManySessions,
+  type RheaConnection,
+  type RheaReceiver,
+  type RheaSender,
+  type RheaSession,
+} from './amqp';
+import { Claims } from './cbs';
+import { type Condition, refusal, type Refusal } from './conditions';
+import type { Intake } from './intake';
+import { MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, MIN_PEER_FRAME_BYTES } from './limits';
+import { type Answer, answerManagement } from './management';
+import type { Namespace } from './namespace';
+import { startOf } from './position';
+import { Publisher } from './publisher';
+import { Reader } from './reader';
+import type { SharedAccessKey } from './sas';
+
+const CBS = '$cbs';
+const MANAGEMENT = '$management';
+const EPOCH = 'com.microsoft:epoch';
+const RECEIVER_NAME = 'com.microsoft:receiver-name';
+const RUNTIME_METRIC = 'com.microsoft:enable-receiver-runtime-metric';
+const IDEMPOTENT_PRODUCER = 'com.microsoft:idempotent-producer';
+const REQUEST_CREDIT = 100;
+
+/** `status-code` of a refused request, as the SDKs map it back to a condition. */
+const STATUS: Partial<Record<Condition, number>> = {
+  'amqp:unauthorized-access': 401,
+  'amqp:not-found': 404,
+  'amqp:not-implemented': 501,
+  'amqp:resource-limit-exceeded': 403,
+  'com.microsoft:argument-error': 400,
+  'com.microsoft:argument-out-of-range': 400,
+};
+
+export interface Shared {
+  readonly namespace: Namespace;
+  readonly credential: SharedAccessKey;
+  readonly intake: Intake;
+}
+
+/** One client's connection: which links it may open, and what answers on them. */
+export class ClientConnection {
+  private readonly connection: RheaConnection;
+  private readonly claims: Claims;
+  private readonly readers = new Map<link, Reader>();
+  private readonly publishers = new Map<link, string>();
+  private pumpScheduled = false;
+
+  constructor(
+    container: Container,
+    private readonly socket: Socket,
+    private readonly shared: Shared,
+  ) {
+    this.claims = new Claims(shared.credential);
+    const options = {
+      max_frame_size: MAX_FRAME_BYTES,
+      // Credit and outcomes are given by the links' owners.
+      receiver_options: { autoaccept: false, credit_window: 0, max_message_size: MAX_MESSAGE_BYTES },
+      // Events are settled as they are sent: readers keep their own checkpoints.
+      sender_options: { snd_settle_mode: 1, max_message_size: MAX_MESSAGE_BYTES },
+    };
+    this.connection = container.create_connection(options as never) as unknown as RheaConnection;
+    hardenConnection(this.connection, socket);
+    this.listen();
+    this.connection.accept(socket);
+    socket.setNoDelay(true);
+    socket.on('drain', () => this.pumpAll());
+    socket.on('close', () => this.forget(() => true));
+  }
+
+  private listen(): void {
+    const { connection } = this;
+    connection.on('connection_open', () => this.checkPeer());
+    connection.on('session_open', ({ session }: EventContext) => this.openSession(session as RheaSession));
+    connection.on('session_close', ({ session }: EventContext) =>
+      this.forget((link) => link.session === session),
+    );
+    connection.on('receiver_open', ({ receiver }: EventContext) =>
+      this.openReceiver(receiver as RheaReceiver),
+    );
+    connection.on('sender_open', ({ sender }: EventContext) => this.openSender(sender as RheaSender));
+    connection.on('receiver_close', ({ receiver }: EventContext) => this.forget((link) => link === receiver));
+    connection.on('sender_close', ({ sender }: EventContext) => this.forget((link) => link === sender));
+    connection.on('message', ({ delivery }: EventContext) => delivery?.release());
+    const drop = (error: unknown): void => {
+      log('eventhubs', `A connection is closed: ${error instanceof Error ? error.message : String(error)}`);
+      this.socket.destroy();
+    };
+    connection.on('protocol_error', drop);
+    connection.on('error', drop);
+    const quiet = ['connection_error', 'session_error', 'sender_error', 'receiver_error', 'disconnected'];
+    for (const name of quiet) connection.on(name, () => undefined);
+  }
+
+  private checkPeer(): void {
+    const frames = (this.connection as unknown as { max_frame_size?: number | null }).max_frame_size;
+    if (typeof frames === 'number' && frames < MIN_PEER_FRAME_BYTES) {
+      this.connection.close(refusal('amqp:connection:framing-error', 'max-frame-size is too small.'));
+      this.socket.end();
+    }
+  }
+
+  private openSession(session: RheaSession): void {
+    hardenSession(session, () => this.schedulePump());
+    if (hasTooManySessions(this.connection)) {
+      this.connection.close(refusal('amqp:connection:framing-error', 'Too many sessions.'));
+    }
+  }
+
+  // --- links on which clients send ---
+
+  private openReceiver(receiver: RheaReceiver): void {
+    const address = receiver.target?.address ?? '';
+    receiver.set_source(receiver.source);
+    receiver.set_target({ address });
+    if (address === CBS || address === MANAGEMENT) {
+      receiver.add_credit(REQUEST_CREDIT);
+      receiver.on('message', (context: EventContext) => this.answer(receiver, address, context));
+      return;
+    }
+    const refused = this.openPublisher(receiver, address);
+    if (refused) receiver.close(refused);
+  }
+
+  private openPublisher(receiver: RheaReceiver, address: string): Refusal | undefined {
+    const refused = this.unauthorized(address);
+    if (refused) return refused;
+    if (asks(receiver, IDEMPOTENT_PRODUCER)) {
+      return refusal('amqp:not-implemented', 'Idempotent publishing is not implemented here.');
+    }
+    const target = publishTarget(address, this.shared.namespace);
+    if ('condition' in target) return target;
+    this.publishers.set(receiver, address);
+    void new Publisher(receiver, target.hub, target.partition, this.shared.intake, this.socket);
+    return undefined;
+  }
+
+  private answer(receiver: RheaReceiver, node: string, { message, delivery }: EventContext): void {
+    delivery?.accept();
+    receiver.add_credit(1);
+    const request = (Buffer.isBuffer(message) ? codec.decode(message) : message) as Message | undefined;
+    if (!request) return;
+    const answer =
+      node === CBS
+        ? this.claims.put(request, Date.now())
+        : answerManagement(request, this.shared.namespace, (path) => this.claims.allow(path, Date.now()));
+    this.reply(request, answer);
+  }
+
+  private reply(request: Message, answer: Answer): void {
+    const sender = this.connection.find_sender(
+      (candidate: link) =>
+        candidate.name === request.reply_to || candidate.target?.address === request.reply_to,
+    ) as RheaSender | undefined;
+    if (!sender || sender.credit <= 0) return;
+    const isRefused = 'condition' in answer;
+    const code = isRefused ? (STATUS[answer.condition] ?? 500) : 200;
+    const description = isRefused ? answer.description : 'OK';
+    sender.send({
+      correlation_id: request.message_id,
+      application_properties: {
+        'status-code': types.wrap_int(code),
+        'status-description': description,
+        ...(isRefused ? { 'error-condition': types.wrap_symbol(answer.condition) } : {}),
+      },
+      body: isRefused ? null : (answer.body ?? null),
+    } as Message);
+  }
+
+  // --- links on which clients receive ---
+
+  private openSender(sender: RheaSender): void {
+    const address = sender.source?.address ?? '';
+    sender.set_target(sender.target);
+    sender.set_source({ address, filter: sender.source?.filter } as never);
+    if (sender.snd_settle_mode === 0) sender.local.attach.snd_settle_mode = 0;
+    if (address === CBS || address === MANAGEMENT) return;
+    const refused = this.openReader(sender, address);
+    if (refused) sender.close(refused);
+  }
+
+  private openReader(sender: RheaSender, address: string): Refusal | undefined {
+    const refused = this.unauthorized(address);
+    if (refused) return refused;
+    const source = receiveSource(address, this.shared.namespace);
+    if ('condition' in source) return source;
+    const options = readerOptions(sender);
+    if ('condition' in options) return options;
+    const start = startOf(sender.source?.filter, source.partition);
+    if (typeof start === 'object' && 'condition' in start) return start;
+    const reader = new Reader(sender, this.socket, source.partition, source.group, options);
+    const stolen = source.group.join(reader);
+    if (stolen) {
+      reader.close();
+      return stolen;
+    }
+    if (options.isTracking) sender.local.attach.offered_capabilities = RUNTIME_METRIC;
+    this.readers.set(sender, reader);
+    if (typeof start === 'number') reader.start(start);
+    else
+      void start.then(
+        (found) => reader.start(found),
+        (error: unknown) => reader.fail(error),
+      );
+    return undefined;
+  }
+
+  private unauthorized(address: string): Refusal | undefined {
+    if (this.claims.allow(address, Date.now())) return undefined;
+    return refusal(
+      'amqp:unauthorized-access',
+      `Unauthorized access to '${address}': no valid token covers it.`,
+    );
+  }
+
+  private schedulePump(): void {
+    if (this.pumpScheduled) return;
+    this.pumpScheduled = true;
+    // After rhea has written what the new credit lets out.
+    setImmediate(() => {
+      this.pumpScheduled = false;
+      this.pumpAll();
+    });
+  }
+
+  private pumpAll(): void {
+    for (const reader of this.readers.values()) reader.pump();
+  }
+
+  private forget(isGone: (link: link) => boolean): void {
+    for (const [link, reader] of this.readers) {
+      if (!isGone(link)) continue;
+      reader.close();
+      this.readers.delete(link);
+    }
+    for (const link of this.publishers.keys()) if (isGone(link)) this.publishers.delete(link);
+  }
+
+  /** Tells the client that the endpoint goes down, and closes the socket. */
+  close(): void {
+    this.connection.close(refusal('amqp:connection:forced', 'The endpoint is going down.'));
+    setImmediate(() => this.socket.end());
+  }
+}
+
+function readerOptions(
+  sender: RheaSender,
+): { name: string; epoch: number | undefined; isTracking: boolean } | Refusal {
+  const properties: Record<string, unknown> = sender.properties ?? {};
+  const epoch = properties[EPOCH];
+  const name = properties[RECEIVER_NAME];
+  if (epoch !== undefined && epoch !== null && !Number.isSafeInteger(epoch)) {
+    return refusal('com.microsoft:argument-error', 'The epoch must be an integer.');
+  }
+  return {
+    name: typeof name === 'string' ? name : 'nil',
+    epoch: typeof epoch === 'number' ? epoch : undefined,
+    isTracking: asks(sender, RUNTIME_METRIC),
+  };
+}
+
+function asks(link: link, capability: string): boolean {
+  const desired: unknown = link.desired_capabilities;
+  return Array.isArray(desired) ? desired.includes(capability) : desired === capability;
+}

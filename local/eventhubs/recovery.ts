@@ -1,0 +1,139 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DurableFile, Files } from '../shared/files';
+import { log } from '../shared/log';
+import { MAX_RECORD_BYTES, readRecord, readUint64, RECORD_HEADER_BYTES } from './record';
+import {
+  CorruptSegmentError,
+  decodeStart,
+  Segment,
+  SEGMENT_HEADER_BYTES,
+  sequenceNumberOfName,
+} from './segment';
+
+const SCAN_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Reads every segment of a partition and checks every record. What a crash left unfinished at the end of the
+ * newest one is cut off; anything else that is wrong is an error, so that no acknowledged event is ever
+ * dropped in silence.
+ *
+ * @param acknowledged logical offset up to which events are known to have been acknowledged.
+ * @throws {CorruptSegmentError} naming the file and the position.
+ */
+export async function recoverSegments(
+  folder: string,
+  files: Files,
+  acknowledged: number,
+): Promise<Segment[]> {
+  const names = (await readdir(folder)).filter((name) => sequenceNumberOfName(name) !== undefined).sort();
+  const segments: Segment[] = [];
+  for (const [index, name] of names.entries()) {
+    const isNewest = index === names.length - 1;
+    const segment = await recoverSegment(folder, name, files, isNewest, acknowledged);
+    if (!segment) continue;
+    const before = segments.at(-1);
+    if (before && before.nextSequenceNumber !== segment.start.sequenceNumber) {
+      const why = `it should go on with event ${before.nextSequenceNumber}: a segment before it is missing or cut`;
+      throw new CorruptSegmentError(segment.path, 0, why);
+    }
+    segments.push(segment);
+  }
+  return segments;
+}
+
+async function recoverSegment(
+  folder: string,
+  name: string,
+  files: Files,
+  isNewest: boolean,
+  acknowledged: number,
+): Promise<Segment | undefined> {
+  const path = join(folder, name);
+  const file = await files.open(path);
+  try {
+    const size = await file.size();
+    const start = decodeStart(await file.read(SEGMENT_HEADER_BYTES, 0));
+    if (!start || start.sequenceNumber !== sequenceNumberOfName(name)) {
+      // A segment gets records only after its header was synced: this one was being created.
+      if (isNewest && size <= SEGMENT_HEADER_BYTES) return await discard(path, folder, files);
+      throw new CorruptSegmentError(path, 0, 'the header is unreadable');
+    }
+    const segment = new Segment(folder, start, files);
+    const bad = await load(segment, file, size);
+    if (bad !== undefined) await cutTail(segment, file, size, isNewest, acknowledged);
+    else if (isNewest && segment.offsetOf(segment.end) < acknowledged) throw cutOff(segment);
+    // What a killed process wrote but did not sync is about to be shown to readers.
+    if (isNewest) await file.datasync();
+    return segment;
+  } finally {
+    await file.close();
+  }
+}
+
+async function discard(path: string, folder: string, files: Files): Promise<undefined> {
+  await files.remove(path);
+  await files.syncFolder(folder);
+  return undefined;
+}
+
+/** Fills the segment with its whole records. Returns the position of the first that is not, if any. */
+async function load(segment: Segment, file: DurableFile, size: number): Promise<number | undefined> {
+  while (segment.end < size) {
+    const from = segment.end;
+    const buffer = await file.read(Math.min(SCAN_BYTES, size - from), from);
+    let at = 0;
+    for (;;) {
+      const record = readRecord(buffer, at);
+      if (!record || record.sequenceNumber !== segment.nextSequenceNumber) break;
+      segment.add(record, from + at);
+      at += record.size;
+    }
+    if (at === 0) return from;
+  }
+  return undefined;
+}
+
+async function cutTail(
+  segment: Segment,
+  file: DurableFile,
+  size: number,
+  isNewest: boolean,
+  acknowledged: number,
+): Promise<void> {
+  const { path, end } = segment;
+  if (!isNewest) throw new CorruptSegmentError(path, end, 'an event does not match its checksum');
+  if (segment.offsetOf(end) < acknowledged) {
+    throw size - end < RECORD_HEADER_BYTES
+      ? cutOff(segment)
+      : new CorruptSegmentError(path, end, 'an acknowledged event does not match its checksum');
+  }
+  const later = await findLater(segment, file, size);
+  if (later !== undefined) {
+    const why = `an event does not match its checksum, but whole ones follow at byte ${later}`;
+    throw new CorruptSegmentError(path, end, why);
+  }
+  log('eventhubs', `${path}: cut off ${size - end} bytes that were never acknowledged, at byte ${end}`);
+  await file.truncate(end);
+}
+
+function cutOff(segment: Segment): CorruptSegmentError {
+  return new CorruptSegmentError(
+    segment.path,
+    segment.end,
+    'the file ends here, but more events were acknowledged',
+  );
+}
+
+/** Looks for a whole record after the end of the good ones: a sign of damage rather than of a torn write. */
+async function findLater(segment: Segment, file: DurableFile, size: number): Promise<number | undefined> {
+  for (let from = segment.end + 1; from < size; from += SCAN_BYTES) {
+    const buffer = await file.read(Math.min(SCAN_BYTES + MAX_RECORD_BYTES, size - from), from);
+    for (let at = 0; at < SCAN_BYTES && at + RECORD_HEADER_BYTES < buffer.length; at += 1) {
+      // Cheap tests first: most positions are none of a record.
+      const ahead = readUint64(buffer, at + 8) - segment.nextSequenceNumber;
+      if (ahead > 0 && ahead < size && readRecord(buffer, at)) return from + at;
+    }
+  }
+  return undefined;
+}
