@@ -189,4 +189,3 @@ export class HttpFront {
     problem(response, 503, detail, { 'retry-after': '1' });
   }
 }
-

@@ -125,7 +125,7 @@ export class WorkerProcess {
       this.loaded = true;
       resolveApp(message);
     } else {
-      this.kill(`the app cannot be loaded: ${message.message}`);
+      this.kill(message.message);
     }
   }
 

@@ -119,3 +119,53 @@ test('HTTP streams are refused clearly, not served wrongly', async () => {
   host = await startSampleHost({ appDir, environment });
   expect(await get('/api/hello')).toEqual([501, expect.stringContaining('HTTP streams')]);
 });
+
+describe('durable work', () => {
+  const json = (body: unknown): RequestInit => ({ method: 'POST', body: JSON.stringify(body) });
+  const managed = (path: string): string =>
+    `${host.url}/runtime/webhooks/durabletask/${path}${path.includes('?') ? '&' : '?'}code=${KEYS.system}`;
+
+  test.each(['exitOnce', 'spinOnce'])(
+    'an activity whose worker is lost (%s) is run again',
+    async (activity) => {
+      const { appDir, environment } = copySampleApp({ functionTimeout: '00:00:01' });
+      host = await startSampleHost({ appDir, environment });
+      const input = { activity, input: join(appDir, 'ran-once') };
+      const response = await fetch(managed('orchestrators/call?timeout=30&pollingInterval=1'), json(input));
+      expect(await response.json()).toBe('second time');
+    },
+  );
+
+  test('instances go on in another worker, and after the host was started again', async () => {
+    host = await startSampleHost({ workers: 2 });
+    const { dataDir } = host;
+    const ids = ['one', 'two', 'three', 'four'];
+    const started = await Promise.all(
+      ids.map((id) => fetch(managed(`orchestrators/waits/${id}`), json(null))),
+    );
+    expect(started.map(({ status }) => status)).toEqual([202, 202, 202, 202]);
+    // Every generator that a worker kept is gone now.
+    for (const pid of host.workerPids) process.kill(pid, 'SIGKILL');
+    const raise = (id: string): Promise<Response> =>
+      fetch(managed(`instances/${id}/raiseEvent/go`), {
+        ...json(id),
+        headers: { 'content-type': 'application/json' },
+      });
+    const outcome = async (id: string): Promise<unknown> => {
+      for (;;) {
+        const response = await fetch(managed(`instances/${id}`));
+        const { output } = (await response.json()) as { output: unknown };
+        if (response.status === 200) return output;
+      }
+    };
+    expect((await raise('one')).status).toBe(202);
+    expect(await outcome('one')).toEqual(['Hello before', 'one', 'Hello after']);
+
+    await host.dispose();
+    host = await startSampleHost({ dataDir, workers: 1 });
+    await Promise.all(['two', 'three', 'four'].map(raise));
+    expect(await Promise.all(['two', 'three', 'four'].map(outcome))).toEqual(
+      ['two', 'three', 'four'].map((id) => ['Hello before', id, 'Hello after']),
+    );
+  });
+});
