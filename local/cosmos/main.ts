@@ -1,0 +1,4 @@
+import { runAsChild } from '../shared/child';
+import { startCosmos } from './server';
+
+runAsChild('cosmos', startCosmos);

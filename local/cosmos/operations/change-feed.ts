@@ -1,0 +1,102 @@
+import { readCharge } from '../charge';
+import { fail, ok, type Outcome } from '../errors';
+import { header, type CosmosRequest, type Reply } from '../http';
+import { pageItems } from '../query/run';
+import type { ContainerRecord } from '../store/catalog';
+import { isExpired, renderItem, type StoredItem } from '../store/items';
+import type { ServiceContext } from './context';
+import { scopeOf, type FeedScope } from './scope';
+
+const LATEST_VERSION = 'incremental feed';
+const ALL_VERSIONS = 'full-fidelity feed';
+const MAX_PAGE_BYTES = 4 * 1024 * 1024;
+
+/** Whether the GET asks for changes and not for the items. */
+export function isChangeFeed(request: CosmosRequest): boolean {
+  return header(request, 'a-im') !== undefined;
+}
+
+/** Changes come after this number, or, once only, from this time on. */
+interface Start {
+  readonly after: number;
+  readonly since: number | undefined;
+}
+
+function startOf(request: CosmosRequest, newest: number): Outcome<Start> {
+  const condition = header(request, 'if-none-match');
+  if (condition === '*') return ok({ after: newest, since: undefined });
+  if (condition !== undefined) {
+    const match = /^(?:W\/)?"?(\d{1,15})"?$/.exec(condition.trim());
+    if (!match) return fail('BadRequest', 'Invalid Continuation Token');
+    return ok({ after: Number(match[1]), since: undefined });
+  }
+  const time = header(request, 'if-modified-since');
+  if (time === undefined) return ok({ after: 0, since: undefined });
+  const since = Date.parse(time);
+  if (Number.isNaN(since)) return fail('BadRequest', 'If-Modified-Since is no valid date.');
+  return ok({ after: 0, since });
+}
+
+/** Items of the scope changed after `start`, oldest change first. */
+function* changes(container: ContainerRecord, scope: FeedScope, start: Start): Generator<StoredItem> {
+  const terms = ['lsn > ?', ...(scope.sql === '' ? [] : [scope.sql])];
+  const parameters = [start.after, ...scope.parameters];
+  if (!scope.onePartition && scope.ranges.length === 1) {
+    // Lets SQLite use the index over (rng, lsn).
+    terms.unshift('rng = ?');
+    parameters.unshift(scope.ranges[0]?.id ?? 0);
+  }
+  if (start.since !== undefined) {
+    terms.push('ts >= ?');
+    parameters.push(start.since);
+  }
+  yield* container.items.scan(terms.join(' AND '), parameters, 'lsn');
+}
+
+/**
+ * `GET …/docs` with `A-IM`: the latest version of each item changed since the continuation, which is the `etag` of
+ * the answer before. Nothing new: 304, with an `etag` as well.
+ */
+export function readChangeFeed(
+  context: ServiceContext,
+  container: ContainerRecord,
+  request: CosmosRequest,
+): Outcome<Reply> {
+  const mode = header(request, 'a-im')?.toLowerCase();
+  if (mode === ALL_VERSIONS) {
+    return fail('NotImplemented', 'The change feed with all versions and deletes is not implemented.');
+  }
+  if (mode !== LATEST_VERSION) return fail('BadRequest', `The A-IM header "${mode ?? ''}" is not known.`);
+  const scope = scopeOf(container, request);
+  if (!scope.ok) return scope;
+  const newest = context.catalog.lastLsn(container.num);
+  const start = startOf(request, newest);
+  if (!start.ok) return start;
+  const now = context.clock();
+  const maxItems = pageItems(header(request, 'x-ms-max-item-count'));
+  const texts: string[] = [];
+  let bytes = 0;
+  let charge = 1;
+  // What has expired is passed over; the end of the feed is the newest number given so far.
+  let reached = newest;
+  for (const item of changes(container, scope.value, start.value)) {
+    if (texts.length >= maxItems || bytes >= MAX_PAGE_BYTES) {
+      reached = item.lsn - 1;
+      break;
+    }
+    if (isExpired(item, container.definition.defaultTtl, now)) continue;
+    const text = renderItem(container, item);
+    const marked = `${text.slice(0, -1)},"_lsn":${item.lsn}}`;
+    texts.push(marked);
+    bytes += marked.length;
+    charge += readCharge(text.length);
+  }
+  const headers: Record<string, string> = {
+    etag: `"${Math.max(reached, start.value.after)}"`,
+    'x-ms-documentdb-partitionkeyrangeid': String(scope.value.ranges[0]?.id ?? 0),
+    'x-ms-item-count': String(texts.length),
+  };
+  if (texts.length === 0) return ok({ status: 304, headers, charge });
+  const body = `{"_rid":"${container.rid}","Documents":[${texts.join(',')}],"_count":${texts.length}}`;
+  return ok({ status: 200, headers, charge, body });
+}

@@ -1,0 +1,108 @@
+import { fail, ok, type Failure, type Outcome } from '../errors';
+import { isJsonObject, splitPath, type JsonObject, type PartitionKeyDefinition } from '../partition-key';
+import type { ContainerDefinition } from '../store/catalog';
+import { checkResourceId } from './feed';
+import { checkTtl } from './write';
+
+const MAX_KEY_PATHS = 3;
+
+function badPath(path: unknown): Failure | undefined {
+  if (typeof path !== 'string' || !path.startsWith('/') || path.length < 2) {
+    return fail(
+      'BadRequest',
+      `The partition key component definition path '${String(path)}' could not be accepted, failed near position '0'.`,
+    );
+  }
+  if (path.endsWith('/') || path.includes('*') || splitPath(path).includes('')) {
+    return fail(
+      'BadRequest',
+      'Partition key paths must contain only valid characters and not contain a trailing slash or wildcard character.',
+    );
+  }
+  return undefined;
+}
+
+function checkPartitionKey(input: unknown): Outcome<PartitionKeyDefinition> {
+  if (input === undefined)
+    return ok({ paths: ['/_partitionKey'], kind: 'Hash', version: 2, systemKey: true });
+  if (!isJsonObject(input)) return fail('BadRequest', 'The partition key definition must be an object.');
+  const { paths, kind = 'Hash', version } = input;
+  if (!Array.isArray(paths) || paths.length === 0)
+    return fail('BadRequest', 'The partition key needs paths.');
+  for (const path of paths as unknown[]) {
+    const failure = badPath(path);
+    if (failure) return failure;
+  }
+  if (kind !== 'Hash' && kind !== 'MultiHash') {
+    return fail('BadRequest', `The partition key kind "${String(kind)}" is not known.`);
+  }
+  if (paths.length > (kind === 'Hash' ? 1 : MAX_KEY_PATHS)) {
+    return fail('BadRequest', 'Too many partition key paths for this kind.');
+  }
+  if (version !== undefined && version !== 1 && version !== 2) {
+    return fail('BadRequest', 'The partition key version must be 1 or 2.');
+  }
+  return ok({ paths: paths as string[], kind, ...(version !== undefined && { version }) });
+}
+
+const ETAG_PATH = { path: '/"_etag"/?' };
+
+/** Fills in the defaults that the service shows. */
+function normalizeIndexing(input: unknown): Outcome<JsonObject> {
+  const policy = isJsonObject(input) ? { ...input } : {};
+  const mode =
+    typeof policy['indexingMode'] === 'string' ? policy['indexingMode'].toLowerCase() : 'consistent';
+  policy['indexingMode'] = mode;
+  policy['automatic'] = mode === 'none' ? false : (policy['automatic'] ?? true);
+  if (mode === 'none') return ok(policy);
+  policy['includedPaths'] ??= [{ path: '/*' }];
+  const excluded = Array.isArray(policy['excludedPaths']) ? (policy['excludedPaths'] as unknown[]) : [];
+  const hasEtag = excluded.some((entry) => isJsonObject(entry) && entry['path'] === ETAG_PATH.path);
+  policy['excludedPaths'] = hasEtag ? excluded : [...excluded, ETAG_PATH];
+  return ok(policy);
+}
+
+function checkUniqueKeys(input: unknown): Failure | undefined {
+  const keys = isJsonObject(input) ? input['uniqueKeys'] : undefined;
+  if (!Array.isArray(keys) || keys.length === 0) return undefined;
+  return fail('NotImplemented', 'Unique key policies are not implemented.');
+}
+
+const KEPT = [
+  'conflictResolutionPolicy',
+  'uniqueKeyPolicy',
+  'computedProperties',
+  'vectorEmbeddingPolicy',
+] as const;
+
+/** Checks and normalises the definition with which a container is created or replaced. */
+export function checkDefinition(input: unknown): Outcome<ContainerDefinition> {
+  if (!isJsonObject(input)) return fail('BadRequest', 'The container definition must be an object.');
+  const id = checkResourceId(input['id']);
+  if (!id.ok) return id;
+  const partitionKey = checkPartitionKey(input['partitionKey']);
+  if (!partitionKey.ok) return partitionKey;
+  const ttl = checkTtl(input['defaultTtl']);
+  if (!ttl.ok) return ttl;
+  const unique = checkUniqueKeys(input['uniqueKeyPolicy']);
+  if (unique) return unique;
+  if (Array.isArray(input['computedProperties']) && input['computedProperties'].length > 0) {
+    return fail('NotImplemented', 'Computed properties are not implemented.');
+  }
+  const indexingPolicy = normalizeIndexing(input['indexingPolicy']);
+  if (!indexingPolicy.ok) return indexingPolicy;
+  const kept = Object.fromEntries(KEPT.filter((name) => name in input).map((name) => [name, input[name]]));
+  return ok({
+    ...kept,
+    id: id.value,
+    indexingPolicy: indexingPolicy.value,
+    partitionKey: partitionKey.value,
+    ...(ttl.value !== null && { defaultTtl: ttl.value }),
+    conflictResolutionPolicy: kept['conflictResolutionPolicy'] ?? {
+      mode: 'LastWriterWins',
+      conflictResolutionPath: '/_ts',
+      conflictResolutionProcedure: '',
+    },
+    geospatialConfig: input['geospatialConfig'] ?? { type: 'Geography' },
+  });
+}

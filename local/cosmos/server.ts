@@ -1,0 +1,190 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import type { Service } from '../shared/child';
+import { Database } from '../shared/database';
+import { DiskFullError } from '../shared/files';
+import { listen, LOOPBACK } from '../shared/listen';
+import { log } from '../shared/log';
+import { authorize } from './auth';
+import { fail, ok, type Outcome } from './errors';
+import {
+  asciiHeader,
+  failureReply,
+  header,
+  readBody,
+  sendReply,
+  type CosmosRequest,
+  type Reply,
+} from './http';
+import { readAccount } from './operations/account';
+import { onContainer, onContainers, onRanges } from './operations/containers';
+import type { ServiceContext } from './operations/context';
+import { onDatabase, onDatabases } from './operations/databases';
+import { feedReply } from './operations/feed';
+import { onItem, onItems } from './operations/items';
+import { onOffer, onOffers } from './operations/offers';
+import { parseRoute, signedResource, type Route } from './routes';
+import { Catalog } from './store/catalog';
+import { startPurging } from './store/purge';
+import { Throttle } from './throttle';
+
+export interface CosmosOptions {
+  /** Folder of the store; created when missing. */
+  readonly dataDir: string;
+  /** 0 asks for a free port. */
+  readonly port: number;
+  /** The account key, base64. */
+  readonly key: string;
+  /** Answer 429 beyond the throughput with which a container was created. Off by default. */
+  readonly enforceThroughput?: boolean;
+  /** Limits the store's size in pages of 4 KiB, so that tests can fill the disk. */
+  readonly maxPages?: number;
+  /** Milliseconds since the epoch; tests set it to let items expire. */
+  readonly clock?: () => number;
+}
+
+/** Longer than the idle time of any client: it does not retry a write on a closed connection. */
+const KEEP_ALIVE_MS = 120_000;
+
+function route(
+  context: ServiceContext,
+  request: CosmosRequest,
+  to: Route,
+): Outcome<Reply> | Promise<Outcome<Reply>> {
+  switch (to.kind) {
+    case 'account':
+      return readAccount(request);
+    case 'databases':
+      return onDatabases(context, request);
+    case 'database':
+      return onDatabase(context, request, to.database);
+    case 'containers':
+      return onContainers(context, request, to.database);
+    case 'container':
+      return onContainer(context, request, to.database, to.container);
+    case 'items':
+      return onItems(context, request, to.database, to.container);
+    case 'item':
+      return onItem(context, request, to);
+    case 'ranges':
+      return onRanges(context, request, to.database, to.container);
+    case 'conflicts': {
+      const found = context.catalog.container(to.database, to.container);
+      return found.ok ? ok(feedReply('Conflicts', found.value.rid, [])) : found;
+    }
+    case 'offers':
+      return onOffers(context, request);
+    case 'offer':
+      return onOffer(context, request, to.offer);
+    case 'unknown':
+      return fail('NotImplemented', `The resource type "${to.what}" is not implemented by this endpoint.`);
+    default:
+      return to satisfies never;
+  }
+}
+
+/** Headers that tell clients which container they spoke with, and how far it has come. */
+function containerHeaders(context: ServiceContext, to: Route): Record<string, string> {
+  if (!('container' in to)) return {};
+  const found = context.catalog.container(to.database, to.container);
+  if (!found.ok) return {};
+  const { num, rid, ranges } = found.value;
+  const lsn = context.catalog.lastLsn(num);
+  return {
+    'x-ms-session-token': ranges.map(({ id }) => `${id}:-1#${lsn}`).join(','),
+    'x-ms-alt-content-path': asciiHeader(`dbs/${to.database}/colls/${to.container}`),
+    'x-ms-content-path': rid,
+    lsn: String(lsn),
+  };
+}
+
+function failureOf(error: unknown): Reply {
+  if (error instanceof DiskFullError) {
+    return failureReply(fail('InsufficientStorage', 'No space is left on the device; nothing was changed.'));
+  }
+  if (error instanceof RangeError)
+    return failureReply(fail('BadRequest', 'The request is nested too deeply.'));
+  log(
+    'cosmos',
+    `a request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+  );
+  return failureReply(fail('InternalServerError', 'The request failed; see the log of this endpoint.'));
+}
+
+async function answer(context: ServiceContext, key: Buffer, incoming: IncomingMessage): Promise<Reply> {
+  const { method = 'GET', url = '/', headers } = incoming;
+  const body = await readBody(incoming);
+  const refused = authorize(key, method, signedResource(url), headers);
+  if (refused) return failureReply(refused);
+  if (!body.ok) return failureReply(body);
+  const origin = `http://${header(incoming, 'host') ?? LOOPBACK}`;
+  const to = parseRoute(url);
+  const outcome = await route(context, { method, headers, body: body.value, origin }, to);
+  const reply = outcome.ok ? outcome.value : failureReply(outcome);
+  return { ...reply, headers: { ...containerHeaders(context, to), ...reply.headers } };
+}
+
+function openStore(options: CosmosOptions): { store: Database; catalog: Catalog } {
+  const file = join(options.dataDir, 'cosmos.sqlite');
+  const store = new Database(file);
+  try {
+    if (options.maxPages !== undefined)
+      store.db.exec(`PRAGMA max_page_count = ${Math.trunc(options.maxPages)}`);
+    return { store, catalog: new Catalog(store) };
+  } catch (error) {
+    store.db.close();
+    throw new Error(`The store ${file} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** The connection string for `CosmosClient`. */
+export function cosmosConnectionString({ port, key }: { port: number; key: string }): string {
+  return `AccountEndpoint=http://${LOOPBACK}:${port}/;AccountKey=${key};`;
+}
+
+/**
+ * Starts a durable endpoint of the Cosmos DB API for NoSQL on loopback. Each answer to a write is sent after
+ * the write is on disk.
+ * @throws when the store is damaged (the message names the file, which stays as it is) or the port is taken.
+ */
+export async function startCosmos(options: CosmosOptions): Promise<Service> {
+  const { store, catalog } = openStore(options);
+  const clock = options.clock ?? Date.now;
+  const context: ServiceContext = {
+    store,
+    catalog,
+    clock,
+    throttle: new Throttle(options.enforceThroughput ?? false, clock),
+  };
+  const key = Buffer.from(options.key, 'base64');
+  const server = createServer((incoming: IncomingMessage, response: ServerResponse) => {
+    answer(context, key, incoming)
+      .catch(failureOf)
+      .then((reply) => sendReply(response, reply))
+      .catch((error: unknown) => {
+        log('cosmos', `an answer could not be sent: ${String(error)}`);
+        response.destroy();
+      });
+  });
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  let port: number;
+  try {
+    port = await listen(server, options.port, 'the Cosmos DB endpoint');
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+  const stopPurging = startPurging(context);
+  return {
+    port,
+    async dispose() {
+      stopPurging();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // What is queued gets its answer before the connections go.
+      store.flush();
+      setImmediate(() => server.closeAllConnections());
+      await closed;
+      store.close();
+    },
+  };
+}

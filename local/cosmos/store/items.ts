@@ -1,0 +1,181 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { JsonObject } from '../partition-key';
+import type { ContainerRecord } from './catalog';
+import { etagOf, itemRid } from './rid';
+
+/** An item as stored: `body` is the client's JSON without the system properties, which follow from the rest. */
+export interface StoredItem {
+  readonly rid: number;
+  readonly pk: string;
+  readonly id: string;
+  readonly lsn: number;
+  /** Last change, in milliseconds since the epoch. */
+  readonly ts: number;
+  /** The item's own time to live in seconds, -1 for ever, null when it has none. */
+  readonly ttl: number | null;
+  readonly body: string;
+}
+
+export interface NewItem {
+  readonly pk: string;
+  readonly id: string;
+  readonly epk: string;
+  readonly range: number;
+}
+
+export interface ItemVersion {
+  readonly lsn: number;
+  readonly ts: number;
+  readonly ttl: number | null;
+  readonly body: string;
+}
+
+const COLUMNS = 'rid, pk, id, lsn, ts, ttl, body';
+
+/** The properties that the service itself sets on each item. */
+export const SYSTEM_PROPERTIES = ['_rid', '_self', '_etag', '_attachments', '_ts', '_lsn'] as const;
+
+/** The items of one container. Writes must run inside a group commit. */
+export class ItemTable {
+  private readonly statements = new Map<string, StatementSync>();
+  private readonly name: string;
+
+  constructor(
+    private readonly db: DatabaseSync,
+    readonly container: number,
+  ) {
+    this.name = `items_${container}`;
+  }
+
+  /** `rng, lsn` serves the change feed; the partial index finds what has expired. */
+  static create(db: DatabaseSync, container: number): void {
+    const name = `items_${container}`;
+    db.exec(`
+      CREATE TABLE ${name} (
+        rid INTEGER PRIMARY KEY, pk TEXT NOT NULL, id TEXT NOT NULL, epk TEXT NOT NULL,
+        rng INTEGER NOT NULL, lsn INTEGER NOT NULL, ts INTEGER NOT NULL, ttl INTEGER, body TEXT NOT NULL
+      ) STRICT;
+      CREATE UNIQUE INDEX ${name}_key ON ${name} (pk, id);
+      CREATE INDEX ${name}_feed ON ${name} (rng, lsn);
+      CREATE INDEX ${name}_expiry ON ${name} (ts + ttl * 1000) WHERE ttl > 0;`);
+  }
+
+  static drop(db: DatabaseSync, container: number): void {
+    db.exec(`DROP TABLE IF EXISTS items_${container}`);
+  }
+
+  private prepare(sql: string): StatementSync {
+    let statement = this.statements.get(sql);
+    if (!statement) {
+      statement = this.db.prepare(sql);
+      this.statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  get(pk: string, id: string): StoredItem | undefined {
+    const row = this.prepare(`SELECT ${COLUMNS} FROM ${this.name} WHERE pk = ? AND id = ?`).get(pk, id);
+    return row as unknown as StoredItem | undefined;
+  }
+
+  insert(key: NewItem, version: ItemVersion): number {
+    const { lastInsertRowid } = this.prepare(
+      `INSERT INTO ${this.name} (pk, id, epk, rng, lsn, ts, ttl, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    ).run(key.pk, key.id, key.epk, key.range, version.lsn, version.ts, version.ttl, version.body);
+    return Number(lastInsertRowid);
+  }
+
+  update(rid: number, version: ItemVersion): void {
+    this.prepare(`UPDATE ${this.name} SET lsn = ?, ts = ?, ttl = ?, body = ? WHERE rid = ?`).run(
+      version.lsn,
+      version.ts,
+      version.ttl,
+      version.body,
+      rid,
+    );
+  }
+
+  delete(rid: number): void {
+    this.prepare(`DELETE FROM ${this.name} WHERE rid = ?`).run(rid);
+  }
+
+  /**
+   * Streams the items for which the SQL condition holds; the statement is not shared, so scans may be nested.
+   * No write can come between its steps, since both are synchronous.
+   */
+  *scan(condition: string, parameters: readonly SQLInputValue[], order: string): Generator<StoredItem> {
+    const statement = this.db.prepare(
+      `SELECT ${COLUMNS} FROM ${this.name} WHERE ${condition} ORDER BY ${order}`,
+    );
+    yield* statement.iterate(...parameters) as unknown as Iterable<StoredItem>;
+  }
+
+  /** Like {@link scan}, all at once, with a cached statement: for few rows. */
+  all(condition: string, parameters: readonly SQLInputValue[], order: string): StoredItem[] {
+    const statement = this.prepare(
+      `SELECT ${COLUMNS} FROM ${this.name} WHERE ${condition} ORDER BY ${order}`,
+    );
+    return statement.all(...parameters) as unknown as StoredItem[];
+  }
+
+  /** Deletes up to `limit` items that have expired at `now`; returns how many. */
+  purge(defaultTtl: number | undefined, now: number, limit: number): number {
+    if (defaultTtl === undefined) return 0;
+    const own = this.prepare(
+      `DELETE FROM ${this.name} WHERE rid IN
+         (SELECT rid FROM ${this.name} WHERE ttl > 0 AND ts + ttl * 1000 <= ? LIMIT ?)`,
+    ).run(now, limit);
+    let purged = Number(own.changes);
+    if (defaultTtl > 0 && purged < limit) {
+      purged += Number(
+        this.prepare(
+          `DELETE FROM ${this.name} WHERE rid IN
+             (SELECT rid FROM (SELECT rid, ts, ttl FROM ${this.name} ORDER BY rng, lsn LIMIT ?)
+              WHERE ttl IS NULL AND ts <= ?)`,
+        ).run(limit - purged, now - defaultTtl * 1_000).changes,
+      );
+    }
+    return purged;
+  }
+}
+
+/** Whether the item is past its time to live, and so invisible. */
+export function isExpired(
+  item: { readonly ts: number; readonly ttl: number | null },
+  defaultTtl: number | undefined,
+  now: number,
+): boolean {
+  if (defaultTtl === undefined) return false;
+  const ttl = item.ttl ?? defaultTtl;
+  return ttl > 0 && item.ts + ttl * 1_000 <= now;
+}
+
+function systemProperties(container: ContainerRecord, item: { rid: number; lsn: number; ts: number }) {
+  const rid = itemRid(container.database, container.num, item.rid);
+  return {
+    _rid: rid,
+    _self: `${container.self}docs/${rid}/`,
+    _etag: etagOf(container.num, item.lsn),
+    _attachments: 'attachments/',
+    _ts: Math.floor(item.ts / 1_000),
+  };
+}
+
+/** The JSON text of an item as clients see it. */
+export function renderItem(
+  container: ContainerRecord,
+  item: { readonly rid: number; readonly lsn: number; readonly ts: number; readonly body: string },
+): string {
+  const rid = itemRid(container.database, container.num, item.rid);
+  const etag = etagOf(container.num, item.lsn).slice(1, -1);
+  return (
+    item.body.slice(0, -1) +
+    `,"_rid":"${rid}","_self":"${container.self}docs/${rid}/","_etag":"\\"${etag}\\"",` +
+    `"_attachments":"attachments/","_ts":${Math.floor(item.ts / 1_000)}}`
+  );
+}
+
+/** The item as clients see it, parsed. */
+export function parseItem(container: ContainerRecord, item: StoredItem): JsonObject {
+  return Object.assign(JSON.parse(item.body) as JsonObject, systemProperties(container, item));
+}
