@@ -103,11 +103,11 @@ export class WorkerPool {
     const { slots } = this;
     if (affinity !== undefined && slots.length > 1) {
       const bound = slots[hash(affinity) % slots.length];
-      if (bound?.ready) return bound.worker;
+      if (bound?.ready && bound.worker?.usable) return bound.worker;
     }
     let best: WorkerProcess | undefined;
     for (const { ready, worker } of slots) {
-      if (ready && worker && (!best || worker.load < best.load)) best = worker;
+      if (ready && worker?.usable && (!best || worker.load < best.load)) best = worker;
     }
     return best;
   }
