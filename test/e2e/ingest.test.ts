@@ -220,7 +220,10 @@ describe('what is refused', () => {
   });
 
   test('other content types and encodings are 415', async () => {
-    const wrong: Record<string, string>[] = [{ 'Content-Type': 'text/plain' }, { 'Content-Encoding': 'zstd' }];
+    const wrong: Record<string, string>[] = [
+      { 'Content-Type': 'text/plain' },
+      { 'Content-Encoding': 'zstd' },
+    ];
     for (const headers of wrong) {
       expect(await problem(await post('{}', headers))).toMatchObject({
         code: 'unsupported-media-type',
@@ -267,7 +270,7 @@ describe('hostile records', () => {
       [],
       { path: '' },
     ];
-    const body = ndjson(...records) + '{"__proto__":{"path":"proto"}}\n' + '{"path":"p","__proto__":1}\n';
+    const body = `${ndjson(...records)}{"__proto__":{"path":"proto"}}\n{"path":"p","__proto__":1}\n`;
     const { batchId } = await hw.api.post('things', body);
     const report = await hw.api.closed(batchId);
     expect(report.counts).toMatchObject({ accepted: 10, upserted: 1, quarantined: 9 });

@@ -1,12 +1,12 @@
 import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { LocalCloud } from '../../local/start';
 import { Api } from '../../tools/lib/api';
-import { startHeadwater } from '../../tools/lib/app';
+import { APP_DIR, startHeadwater } from '../../tools/lib/app';
 import { Recount } from '../../tools/lib/recount';
 
-export const ROOT = resolve(__dirname, '..', '..');
+export const ROOT = APP_DIR;
 
 /** A data set that is one file more: slashes in keys, no event time, a media field. */
 export const THINGS_SCHEMA = {
@@ -29,6 +29,11 @@ export const THINGS_SCHEMA = {
   required: ['path'],
   additionalProperties: false,
 };
+
+const FREE_PORTS = { blob: 0, eventhubs: 0, cosmos: 0, functions: 0 };
+
+/** Sweeps every second, so that tests need not wait. */
+export const TEST_SETTINGS = { HEADWATER_SWEEP_SCHEDULE: '* * * * * *', HEADWATER_SWEEP_AFTER_SECONDS: '1' };
 
 export interface Headwater {
   readonly cloud: LocalCloud;
@@ -58,14 +63,14 @@ export function copyApp(folder: string): string {
   return app;
 }
 
-/** Starts Headwater on free ports in a temporary folder; sweeps every second, so that tests need not wait. */
+/** Starts Headwater on free ports in a temporary folder. */
 export async function headwater(options: HeadwaterOptions = {}): Promise<Headwater> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'headwater-test-'));
   const appDir = options.folder ? join(folder, 'app') : copyApp(folder);
   const cloud = await startHeadwater({
     appDir,
     stateDir: join(folder, 'state'),
-    ports: { blob: 0, eventhubs: 0, cosmos: 0, functions: 0 },
+    ports: FREE_PORTS,
     settings: {
       HEADWATER_SWEEP_SCHEDULE: '* * * * * *',
       HEADWATER_SWEEP_AFTER_SECONDS: '1',

@@ -84,9 +84,7 @@ export class Api {
     const headers: Record<string, string> = { 'Content-Type': options.contentType ?? 'application/x-ndjson' };
     if (options.idempotencyKey !== undefined) headers['Idempotency-Key'] = options.idempotencyKey;
     const path = `/api/datasets/${dataset}/batches${options.query ?? ''}`;
-    return (await this.ok(
-      await this.request(path, { method: 'POST', headers, body }),
-    )) as AcceptedBatch;
+    return (await this.ok(await this.request(path, { method: 'POST', headers, body }))) as AcceptedBatch;
   }
 
   batch(batchId: string): Promise<BatchReport> {

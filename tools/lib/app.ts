@@ -1,10 +1,14 @@
 import { createHmac } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { startLocalCloud, type LocalCloud, type LocalCloudOptions } from '../../local/start';
 
-/** The folder of the built app: the one with `package.json`, seen from the built tools. */
-export const APP_DIR = join(__dirname, '..', '..', '..');
+/** The folder of the project: the next one up with a `package.json`, seen from the source and from the build. */
+export const APP_DIR = projectFolder(__dirname);
+
+function projectFolder(from: string): string {
+  return existsSync(join(from, 'package.json')) ? from : projectFolder(dirname(from));
+}
 
 /** The hub of valid records; on Azure 4 partitions are enough for about 4 MB/s. */
 export const HUBS = { records: { partitions: 4 } };

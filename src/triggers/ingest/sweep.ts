@@ -27,7 +27,8 @@ export function createSweepBatches(deps: TriggerDeps): Handler {
     for (const { batch } of await deps.batches.open(before, SLICE)) {
       try {
         const failure = await tend(client, batch);
-        if (!failure) continue;
+        // It may have been closed in the ordinary way since the list was read.
+        if (!failure || (await isClosedNow(deps, batch.id))) continue;
         context.warn(`Closing batch ${batch.id}: ${failure.message}`);
         await closeBatch({ batchId: batch.id, failure });
       } catch (error) {
@@ -36,6 +37,11 @@ export function createSweepBatches(deps: TriggerDeps): Handler {
       }
     }
   };
+}
+
+async function isClosedNow({ batches }: TriggerDeps, id: string): Promise<boolean> {
+  const found = await batches.read(id);
+  return !found || isClosed(found.batch.status);
 }
 
 /** Starts the batch if it was not; says why it has to be closed, if it has. */
