@@ -15,10 +15,19 @@ const key = randomBytes(64).toString('base64');
 const MAIN = resolve(__dirname, '../../build/local/blob/main.js');
 
 let dataDir: string;
+const children = new Set<ChildProcess>();
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'headwater-blob-'));
 });
-afterEach(() => rm(dataDir, { recursive: true }));
+afterEach(async () => {
+  // A case that failed has left its process behind.
+  for (const child of children) {
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  }
+  await rm(dataDir, { recursive: true });
+});
 
 function containerAt(port: number): ContainerClient {
   const connection = blobConnectionString({ port, account, key });
@@ -31,6 +40,8 @@ async function startChild(
   env: NodeJS.ProcessEnv,
 ): Promise<{ child: ChildProcess; container: ContainerClient }> {
   const child = fork(MAIN, [], { env: { ...process.env, ...env } });
+  children.add(child);
+  child.once('exit', () => children.delete(child));
   child.send({ type: 'start', options: { dataDir, port: 0, account, key } });
   const [message] = (await once(child, 'message')) as [FromChild];
   if (message.type !== 'ready') throw new Error(message.message);
