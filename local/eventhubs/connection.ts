@@ -172,7 +172,7 @@ export class ClientConnection {
         ...(isRefused ? { 'error-condition': types.wrap_symbol(answer.condition) } : {}),
       },
       body: isRefused ? null : (answer.body ?? null),
-    } as Message);
+    });
   }
 
   // --- links on which clients receive ---
@@ -180,7 +180,7 @@ export class ClientConnection {
   private openSender(sender: RheaSender): void {
     const address = sender.source?.address ?? '';
     sender.set_target(sender.target);
-    sender.set_source({ address, filter: sender.source?.filter } as never);
+    sender.set_source({ address, filter: sender.source?.filter });
     if (sender.snd_settle_mode === 0) sender.local.attach.snd_settle_mode = 0;
     if (address === CBS || address === MANAGEMENT) return;
     const refused = this.openReader(sender, address);

@@ -39,7 +39,9 @@ export function answerManagement(
   }
   const hub = namespace.hub(name);
   if (!hub) return noEntity(name);
-  return type === HUB_TYPE ? { body: describeHub(hub) } : describePartition(hub, String(partition ?? ''));
+  return type === HUB_TYPE
+    ? { body: describeHub(hub) }
+    : describePartition(hub, typeof partition === 'string' ? partition : '');
 }
 
 function describeHub(hub: Hub): unknown {

@@ -147,7 +147,18 @@ export class Partition {
       this.publish(group);
       return undefined;
     } catch (error) {
+      return this.isDirty ? this.undo(error) : this.failed(error);
+    }
+  }
+
+  /** Cuts off what a failed write left before it is refused: a restart must not bring refused events to life. */
+  private async undo(error: unknown): Promise<Refusal> {
+    try {
+      await this.cutLeftovers();
       return this.failed(error);
+    } catch (another) {
+      log('eventhubs', `${this.folder}: a failed write could not be undone: ${String(another)}`);
+      return refusal('amqp:internal-error', 'The events could not be stored, or only in part.');
     }
   }
 
@@ -273,6 +284,7 @@ export class Partition {
   async close(): Promise<void> {
     this.closed = true;
     while (this.committing) await this.committing;
+    if (this.isDirty) await this.cutLeftovers().catch((error: unknown) => void this.failed(error));
     await this.mark.close(this.active.offsetOf(this.active.end));
     await this.file.close();
   }

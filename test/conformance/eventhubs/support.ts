@@ -1,0 +1,134 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  EventHubConsumerClient,
+  EventHubProducerClient,
+  type EventPosition,
+  type LastEnqueuedEventProperties,
+  type ReceivedEventData,
+  type SubscribeOptions,
+} from '@azure/event-hubs';
+import {
+  type EventHubsOptions,
+  eventHubsConnectionString,
+  startEventHubs,
+} from '../../../local/eventhubs/server';
+import type { Service } from '../../../local/shared/child';
+
+export const CREDENTIAL = { keyName: 'RootManageSharedAccessKey', key: 'c2VjcmV0LWZvci10ZXN0cw==' };
+/** No retries: a test wants to see the first answer. */
+export const ONCE = { retryOptions: { maxRetries: 0, timeoutInMs: 15_000 } };
+export const HUBS = { orders: { partitions: 4, consumerGroups: ['audit'] } };
+
+/** An endpoint with a folder of its own, and the clients made for it; all of it goes with `dispose`. */
+export class Endpoint {
+  private readonly clients: { close(): Promise<void> }[] = [];
+  private constructor(
+    readonly dataDir: string,
+    private service: Service,
+    private readonly options: Partial<EventHubsOptions>,
+  ) {}
+
+  static async start(options: Partial<EventHubsOptions> = {}): Promise<Endpoint> {
+    const dataDir = await mkdtemp(join(tmpdir(), 'eventhubs-'));
+    return new Endpoint(dataDir, await open(dataDir, options), options);
+  }
+
+  get port(): number {
+    return this.service.port;
+  }
+
+  connectionString(credential: { keyName: string; key: string } = CREDENTIAL): string {
+    return eventHubsConnectionString({ port: this.port, ...credential });
+  }
+
+  producer(hub = 'orders', connectionString = this.connectionString()): EventHubProducerClient {
+    const client = new EventHubProducerClient(connectionString, hub, ONCE);
+    this.clients.push(client);
+    return client;
+  }
+
+  consumer(
+    group = '$Default',
+    hub = 'orders',
+    connectionString = this.connectionString(),
+  ): EventHubConsumerClient {
+    const client = new EventHubConsumerClient(group, connectionString, hub, ONCE);
+    this.clients.push(client);
+    return client;
+  }
+
+  /** Stops the endpoint and starts it again on the same data. */
+  async restart(options: Partial<EventHubsOptions> = {}): Promise<void> {
+    await this.stop();
+    this.service = await open(this.dataDir, { ...this.options, ...options });
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.clients.splice(0).map((client) => client.close()));
+    await this.service.dispose();
+  }
+
+  async dispose(): Promise<void> {
+    await this.stop();
+    await rm(this.dataDir, { recursive: true, force: true });
+  }
+}
+
+function open(dataDir: string, options: Partial<EventHubsOptions>): Promise<Service> {
+  return startEventHubs({ dataDir, port: 0, ...CREDENTIAL, hubs: HUBS, ...options });
+}
+
+export interface Received {
+  readonly events: ReceivedEventData[];
+  readonly last: LastEnqueuedEventProperties | undefined;
+}
+
+/** Receives from one partition until there are `count` events. Rejects with the error that the client reports. */
+export async function receive(
+  client: EventHubConsumerClient,
+  partitionId: string,
+  count: number,
+  startPosition: EventPosition,
+  options: SubscribeOptions = {},
+): Promise<Received> {
+  const events: ReceivedEventData[] = [];
+  let last: LastEnqueuedEventProperties | undefined;
+  let close: () => Promise<void> = () => Promise.resolve();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const subscription = client.subscribe(
+        partitionId,
+        {
+          processEvents: async (batch, context) => {
+            events.push(...batch);
+            last = context.lastEnqueuedEventProperties;
+            if (events.length >= count) resolve();
+          },
+          processError: async (error) => reject(error),
+        },
+        { startPosition, maxBatchSize: 1_000, skipParsingBodyAsJson: false, ...options },
+      );
+      close = () => subscription.close();
+    });
+  } finally {
+    await close();
+  }
+  return { events, last };
+}
+
+/** Bodies in the order of arrival. */
+export function bodies({ events }: Received): unknown[] {
+  return events.map(({ body }) => body as unknown);
+}
+
+/** Awaits a rejection and gives the error with the code that the SDK put on it. */
+export async function failure(work: Promise<unknown>): Promise<{ code?: string; message: string }> {
+  const outcome = await work.then(
+    () => undefined,
+    (error: unknown) => error as { code?: string; message: string },
+  );
+  if (!outcome) throw new Error('It succeeded.');
+  return outcome;
+}
