@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual, type KeyObject } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { fail, type Failure } from './errors';
 import { header } from './http';
@@ -23,7 +23,7 @@ function tokenOf(headers: IncomingHttpHeaders): URLSearchParams | undefined {
 
 /** Checks a master-key signature. Resource tokens and Entra ID tokens are not supported. */
 export function authorize(
-  key: Buffer,
+  key: KeyObject,
   method: string,
   resource: SignedResource,
   headers: IncomingHttpHeaders,

@@ -74,23 +74,19 @@ const STRING_END_V1 = 0x00;
 const V1_MAX_STRING = 100;
 
 function hashInput(value: KeyComponent, version: 1 | 2): Buffer {
-  switch (typeof value) {
-    case 'string': {
-      const text = version === 1 ? value.slice(0, V1_MAX_STRING) : value;
-      const end = version === 1 ? STRING_END_V1 : STRING_END_V2;
-      return Buffer.concat([Buffer.of(PREFIX.string), Buffer.from(text, 'utf8'), Buffer.of(end)]);
-    }
-    case 'number': {
-      const bytes = Buffer.alloc(9);
-      bytes[0] = PREFIX.number;
-      bytes.writeDoubleLE(value, 1);
-      return bytes;
-    }
-    case 'boolean':
-      return Buffer.of(value ? PREFIX.true : PREFIX.false);
-    default:
-      return Buffer.of(value === null ? PREFIX.null : PREFIX.undefined);
+  if (typeof value === 'string') {
+    const text = version === 1 ? value.slice(0, V1_MAX_STRING) : value;
+    const end = version === 1 ? STRING_END_V1 : STRING_END_V2;
+    return Buffer.concat([Buffer.of(PREFIX.string), Buffer.from(text, 'utf8'), Buffer.of(end)]);
   }
+  if (typeof value === 'number') {
+    const bytes = Buffer.alloc(9);
+    bytes[0] = PREFIX.number;
+    bytes.writeDoubleLE(value, 1);
+    return bytes;
+  }
+  if (typeof value === 'boolean') return Buffer.of(value ? PREFIX.true : PREFIX.false);
+  return Buffer.of(value === null ? PREFIX.null : PREFIX.undefined);
 }
 
 function hashV2(components: PartitionKey): string {

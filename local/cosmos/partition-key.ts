@@ -38,18 +38,11 @@ function componentAt(item: JsonObject, names: readonly string[]): Outcome<KeyCom
 }
 
 function toComponent(value: unknown): Outcome<KeyComponent> {
-  switch (typeof value) {
-    case 'string':
-    case 'number':
-    case 'boolean':
-    case 'undefined':
-      return ok(value);
-    default:
-      if (value === null) return ok(null);
-      // The SDKs write "no value" as an empty object.
-      if (isJsonObject(value) && Object.keys(value).length === 0) return ok(undefined);
-      return fail('BadRequest', 'A partition key value must be a string, a number, a boolean or null.');
-  }
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return ok(value);
+  if (value === undefined || value === null) return ok(value);
+  // The SDKs write "no value" as an empty object.
+  if (isJsonObject(value) && Object.keys(value).length === 0) return ok(undefined);
+  return fail('BadRequest', 'A partition key value must be a string, a number, a boolean or null.');
 }
 
 const pathCache = new Map<string, string[]>();

@@ -1,3 +1,4 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import type { Service } from '../shared/child';
@@ -111,7 +112,7 @@ function failureOf(error: unknown): Reply {
   return failureReply(fail('InternalServerError', 'The request failed; see the log of this endpoint.'));
 }
 
-async function answer(context: ServiceContext, key: Buffer, incoming: IncomingMessage): Promise<Reply> {
+async function answer(context: ServiceContext, key: KeyObject, incoming: IncomingMessage): Promise<Reply> {
   const { method = 'GET', url = '/', headers } = incoming;
   const body = await readBody(incoming);
   const refused = authorize(key, method, signedResource(url), headers);
@@ -156,7 +157,7 @@ export async function startCosmos(options: CosmosOptions): Promise<Service> {
     clock,
     throttle: new Throttle(options.enforceThroughput ?? false, clock),
   };
-  const key = Buffer.from(options.key, 'base64');
+  const key = createSecretKey(Buffer.from(options.key, 'base64'));
   const server = createServer((incoming: IncomingMessage, response: ServerResponse) => {
     answer(context, key, incoming)
       .catch(failureOf)

@@ -24,6 +24,7 @@ export function checkResourceId(id: unknown): Outcome<string> {
 }
 
 export interface QueryBody {
+  readonly text: string;
   readonly compiled: CompiledQuery;
   readonly parameters: ReadonlyMap<string, unknown>;
 }
@@ -44,7 +45,7 @@ export function parseQueryBody(body: Buffer): Outcome<QueryBody> {
     bound.set(parameter['name'], parameter['value']);
   }
   const compiled = compileQuery(query);
-  return compiled.ok ? ok({ compiled: compiled.value, parameters: bound }) : compiled;
+  return compiled.ok ? ok({ text: query, compiled: compiled.value, parameters: bound }) : compiled;
 }
 
 /** Whether the POST is a query and not the creation of something. */

@@ -10,7 +10,7 @@ import { isChangeFeed, readChangeFeed } from './change-feed';
 import type { ServiceContext } from './context';
 import { isQuery, methodNotAllowed, parseQueryBody, type QueryBody } from './feed';
 import { parsePatch } from './patch';
-import { readQueryPlan } from './query-plan';
+import { coversContainer, readQueryPlan } from './query-plan';
 import { scopeOf } from './scope';
 import { inTransaction } from './transaction';
 import {
@@ -97,9 +97,9 @@ function runItemQuery(
   context: ServiceContext,
   container: ContainerRecord,
   request: CosmosRequest,
-  { compiled, parameters }: QueryBody,
+  { text, compiled, parameters }: QueryBody,
 ): Outcome<Reply> {
-  const slice = scopeOf(container, request);
+  const slice = scopeOf(container, request, coversContainer(text));
   if (!slice.ok) return slice;
   const { ranges } = slice.value;
   for (const { id } of ranges) {
@@ -133,9 +133,10 @@ function listItems(
   container: ContainerRecord,
   request: CosmosRequest,
 ): Outcome<Reply> {
-  const compiled = compileQuery('SELECT * FROM c');
+  const text = 'SELECT * FROM c';
+  const compiled = compileQuery(text);
   if (!compiled.ok) return compiled;
-  return runItemQuery(context, container, request, { compiled: compiled.value, parameters: new Map() });
+  return runItemQuery(context, container, request, { text, compiled: compiled.value, parameters: new Map() });
 }
 
 /** `/dbs/{id}/colls/{id}/docs` */

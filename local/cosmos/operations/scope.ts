@@ -33,11 +33,16 @@ function keyScope(container: ContainerRecord, text: string): Outcome<FeedScope> 
   });
 }
 
-/** Reads the scope headers. Without any, the whole container. */
-export function scopeOf(container: ContainerRecord, request: CosmosRequest): Outcome<FeedScope> {
+/** Reads the scope headers. Without any, or with `whole` and no partition key, the whole container. */
+export function scopeOf(
+  container: ContainerRecord,
+  request: CosmosRequest,
+  whole = false,
+): Outcome<FeedScope> {
   const { ranges } = container;
   const key = header(request, 'x-ms-documentdb-partitionkey');
   if (key !== undefined && key !== '[]') return keyScope(container, key);
+  if (whole) return ok({ sql: '', parameters: [], onePartition: false, ranges });
   const rangeId = header(request, 'x-ms-documentdb-partitionkeyrangeid');
   const range = rangeId === undefined ? undefined : ranges.find(({ id }) => String(id) === rangeId);
   if (rangeId !== undefined && !range) {

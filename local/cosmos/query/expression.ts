@@ -281,9 +281,9 @@ export function compileExpression(expression: Expression, scope: Scope): Evaluat
       return compileBinary(expression, scope);
     case 'conditional': {
       const condition = compileExpression(expression.condition, scope);
-      const then = compileExpression(expression.then, scope);
-      const otherwise = compileExpression(expression.otherwise, scope);
-      return (env) => (condition(env) === true ? then(env) : otherwise(env));
+      const whenTrue = compileExpression(expression.whenTrue, scope);
+      const whenFalse = compileExpression(expression.whenFalse, scope);
+      return (env) => (condition(env) === true ? whenTrue(env) : whenFalse(env));
     }
     case 'in':
       return compileIn(expression, scope);

@@ -20,7 +20,7 @@ function characterSet(pattern: readonly string[], from: number): { part: Part; n
 }
 
 function parts(like: string, escape: string | undefined): Part[] {
-  const pattern = [...like];
+  const pattern = Array.from(like);
   const found: Part[] = [];
   const literal = (expected: string): void =>
     void found.push({ kind: 'one', matches: (char) => char === expected });
@@ -45,7 +45,7 @@ function parts(like: string, escape: string | undefined): Part[] {
 export function likePattern(like: string, escape: string | undefined): (text: string) => boolean {
   const pattern = parts(like, escape);
   return (input) => {
-    const text = [...input];
+    const text = Array.from(input);
     let at = 0;
     let of = 0;
     let retryOf = -1;

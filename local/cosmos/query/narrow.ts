@@ -31,15 +31,8 @@ function pathOf(expression: Expression, alias: string): string[] | undefined {
 }
 
 function isConstant(expression: Expression): boolean {
-  switch (expression.kind) {
-    case 'literal':
-    case 'parameter':
-      return true;
-    case 'array':
-      return expression.items.every(isConstant);
-    default:
-      return false;
-  }
+  if (expression.kind === 'array') return expression.items.every(isConstant);
+  return expression.kind === 'literal' || expression.kind === 'parameter';
 }
 
 interface Equality {
@@ -99,9 +92,16 @@ function keyOf(equalities: readonly Equality[], definition: PartitionKeyDefiniti
 
 /**
  * Finds what of the query's condition SQLite can use: ids, and the partition key.
- * Anything else is left to the evaluator, which decides alone.
+ * Anything else is left to the evaluator, which decides alone. `given`: the request names its partition;
+ * `keyIndex`: table and index over (pk, id), for FROM.
  */
-export function narrow(query: Query, definition: PartitionKeyDefinition, env: Environment): Narrowing {
+export function narrow(
+  query: Query,
+  definition: PartitionKeyDefinition,
+  env: Environment,
+  given: boolean,
+  keyIndex: string,
+): Narrowing {
   const [source] = query.sources;
   const sql: string[] = [];
   const parameters: SQLInputValue[] = [];
@@ -118,7 +118,9 @@ export function narrow(query: Query, definition: PartitionKeyDefinition, env: En
     const ids = equalities.find(({ path }) => path.length === 1 && path[0] === 'id');
     if (ids) {
       byId = true;
-      sql.push('id IN (SELECT value FROM json_each(?))');
+      const listed = 'id IN (SELECT value FROM json_each(?))';
+      // Without the partition key the ids are found in the index alone, not in the table with its bodies.
+      sql.push(onePartition || given ? listed : `rid IN (SELECT rid FROM ${keyIndex} WHERE ${listed})`);
       parameters.push(JSON.stringify(ids.values.filter((id) => typeof id === 'string')));
     }
   }

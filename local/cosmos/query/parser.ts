@@ -175,9 +175,9 @@ class Parser {
     return this.nested(() => {
       const condition = this.coalesce();
       if (!this.symbol('?')) return condition;
-      const then = this.expression();
+      const whenTrue = this.expression();
       this.expectSymbol(':');
-      return { kind: 'conditional', condition, then, otherwise: this.expression() };
+      return { kind: 'conditional', condition, whenTrue, whenFalse: this.expression() };
     });
   }
 

@@ -102,7 +102,13 @@ interface Source {
 }
 
 function sourceOf(container: ContainerRecord, request: QueryRequest, env: Environment): Source {
-  const narrowing = narrow(request.compiled.query, container.definition.partitionKey, env);
+  const narrowing = narrow(
+    request.compiled.query,
+    container.definition.partitionKey,
+    env,
+    request.slice.onePartition,
+    container.items.keyIndex,
+  );
   return {
     order: request.slice.onePartition || narrowing.onePartition ? 'id' : 'rid',
     byId: narrowing.byId,
@@ -117,7 +123,12 @@ function* itemRows(
   env: Environment,
   source: Source,
   from: Token['row'],
-): Generator<{ env: Environment; row: ItemRow }> {
+): Generator<{ env: Environment; row: ItemRow | undefined }> {
+  if (request.compiled.query.sources.length === 0) {
+    // Without FROM there is one result, whatever the container holds.
+    yield { env, row: undefined };
+    return;
+  }
   const terms = from === null ? source.terms : [...source.terms, `${source.order} >= ?`];
   const parameters = from === null ? source.parameters : [...source.parameters, from];
   const condition = terms.join(' AND ') || '1';
@@ -165,14 +176,15 @@ function streamPage(container: ContainerRecord, request: QueryRequest, env: Envi
   if (done >= end) return page.finish(read, undefined);
   for (const { env: rowEnv, row } of itemRows(container, request, env, source, token.row)) {
     read++;
-    const { item } = row;
-    const key = item[source.order];
+    const item = row?.item;
+    const key = item?.[source.order] ?? null;
     let at = key === token.row ? token.at : 0;
-    const texts = plan.wholeItem
-      ? plan.accepts(rowEnv)
-        ? [() => renderItem(container, item)]
-        : []
-      : plan.resultsOf(rowEnv).map((value) => () => JSON.stringify(value));
+    const texts =
+      plan.wholeItem && item
+        ? plan.accepts(rowEnv)
+          ? [() => renderItem(container, item)]
+          : []
+        : plan.resultsOf(rowEnv).map((value) => () => JSON.stringify(value));
     for (const text of texts.slice(at)) {
       if (page.full) return page.finish(read, writeToken({ row: key, at, done }));
       at++;

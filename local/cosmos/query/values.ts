@@ -5,19 +5,12 @@ export type Value = unknown;
 
 /** The order of types in ORDER BY, MIN and MAX. */
 function typeRank(value: Value): number {
-  switch (typeof value) {
-    case 'undefined':
-      return 0;
-    case 'boolean':
-      return 2;
-    case 'number':
-      return 3;
-    case 'string':
-      return 4;
-    default:
-      if (value === null) return 1;
-      return Array.isArray(value) ? 5 : 6;
-  }
+  if (value === undefined) return 0;
+  if (value === null) return 1;
+  if (typeof value === 'boolean') return 2;
+  if (typeof value === 'number') return 3;
+  if (typeof value === 'string') return 4;
+  return Array.isArray(value) ? 5 : 6;
 }
 
 const SURROGATES = 0xd800;

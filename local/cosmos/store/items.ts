@@ -39,12 +39,15 @@ export const SYSTEM_PROPERTIES = ['_rid', '_self', '_etag', '_attachments', '_ts
 export class ItemTable {
   private readonly statements = new Map<string, StatementSync>();
   private readonly name: string;
+  /** For FROM: this table, read by its index over (pk, id). */
+  readonly keyIndex: string;
 
   constructor(
     private readonly db: DatabaseSync,
     readonly container: number,
   ) {
     this.name = `items_${container}`;
+    this.keyIndex = `${this.name} INDEXED BY ${this.name}_key`;
   }
 
   /** `rng, lsn` serves the change feed; the partial index finds what has expired. */

@@ -13,12 +13,12 @@ export function startPurging(context: {
   readonly clock: () => number;
 }): () => void {
   const { store, catalog, clock } = context;
-  let stopped = false;
+  const stop = new AbortController();
   let running = false;
   const purgeAll = async (): Promise<void> => {
     for (const { num, items, definition } of catalog.allContainers()) {
       let purged = SLICE;
-      while (purged >= SLICE && !stopped) {
+      while (purged >= SLICE && !stop.signal.aborted) {
         purged = await store.write((db) => {
           const exists = db.prepare('SELECT 1 FROM containers WHERE num = ?').get(num);
           return exists ? items.purge(definition.defaultTtl, clock(), SLICE) : 0;
@@ -35,7 +35,7 @@ export function startPurging(context: {
   }, PAUSE_MS);
   timer.unref();
   return () => {
-    stopped = true;
+    stop.abort();
     clearInterval(timer);
   };
 }
