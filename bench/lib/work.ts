@@ -25,6 +25,11 @@ export function* amount(count: number, seconds: number | undefined): Generator<n
   for (let at = 0; end === undefined ? at < count : performance.now() < end; at++) yield at;
 }
 
+/** The middle one of an odd number of values. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
 export const pause = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, milliseconds));
 
