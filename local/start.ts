@@ -25,7 +25,7 @@ export interface LocalCloudOptions {
   /** Further app settings; they win over local.settings.json. */
   settings?: Record<string, string>;
   /** Event hubs to offer, as `local/eventhubs` takes them. */
-  hubs?: unknown;
+  hubs?: Record<string, { partitions: number; consumerGroups?: readonly string[] }>;
   /** The stores to start; default: all. */
   stores?: readonly StoreName[];
   /** Environment of all child processes. */
@@ -143,7 +143,7 @@ class Cloud implements LocalCloud {
     const { blob, eventhubs, cosmos } = this.keys;
     const specific: Record<StoreName, Record<string, unknown>> = {
       blob: { ...blob },
-      eventhubs: { ...eventhubs, hubs: this.options.hubs },
+      eventhubs: { ...eventhubs, hubs: this.options.hubs ?? {} },
       cosmos: { ...cosmos },
     };
     for (const name of this.options.stores ?? (['blob', 'eventhubs', 'cosmos'] as const)) {

@@ -18,9 +18,65 @@ export interface Runner {
   runActivity(name: string, instanceId: string, input: string): Promise<ActivityReply>;
 }
 
-/** Owned by `local/durable`; opaque to `local/functions`. */
-export type EpisodeMessage = object;
-export type EpisodeReply = object;
+/** One episode: what happened since the last one. Owned by `local/durable`; opaque to `local/functions`. */
+export interface EpisodeMessage {
+  /** Distinguishes two executions under one instance id. */
+  execution: string;
+  /** How many episodes of this execution are already stored: a kept generator must have seen exactly these. */
+  episode: number;
+  /** The first task id that the stored history does not know. */
+  nextId: number;
+  /** Timestamp of this episode's OrchestratorStarted event. */
+  started: string;
+  /** The new incoming events as JSON texts joined by commas. */
+  events: string;
+  /** Ids of timers that are neither fired nor cancelled, so that a cancellation can be reported. */
+  timers: number[];
+  /** The whole trigger payload (JSON text). Absent: only a kept generator can run this episode. */
+  payload?: string;
+  /** `replay`: never use a kept generator. `verify`: use it, replay in full besides, and compare. */
+  mode?: 'replay' | 'verify';
+}
+
+export interface RetryPolicy {
+  /** Milliseconds. */
+  first: number;
+  maxAttempts: number;
+  backoff: number;
+  /** Milliseconds; null for no limit. */
+  maxInterval: number | null;
+  /** Milliseconds since the first attempt; null for no limit. */
+  timeout: number | null;
+}
+
+/** A task to which the SDK gave an id in this episode. */
+export type NewTask =
+  | { kind: 'activity'; id: number; name: string; /** JSON text */ input: string; retry?: RetryPolicy }
+  /** `fireAt` in Unix milliseconds. A hop is one leg of a timer longer than the SDK creates at once. */
+  | { kind: 'timer'; id: number; fireAt: number; hop?: true }
+  /** The wait after a failed attempt of the activity whose first attempt has the id `root`. */
+  | { kind: 'retryTimer'; id: number; root: number }
+  | { kind: 'retryAttempt'; id: number; root: number };
+
+export type EpisodeReply = { warnings?: string[] } & (
+  | { kind: 'sendPayload' }
+  | {
+      kind: 'state';
+      tasks: NewTask[];
+      nextId: number;
+      /** Ids of timers that the orchestrator cancelled. */
+      cancelled: number[];
+      /** An action of the SDK that the engine cannot do. */
+      unsupported?: string;
+      done: boolean;
+      /** JSON texts; null where the SDK leaves the field out. */
+      output: string | null;
+      customStatus: string | null;
+      /** The orchestrator's failure, as the platform words it after "Orchestrator function '…' failed: ". */
+      error?: string;
+    }
+  | { kind: 'nonDeterministic'; message: string }
+);
 
 export type ActivityReply =
   | { ok: true; /** JSON text of the returned value; null for undefined. */ result: string | null }

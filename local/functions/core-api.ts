@@ -39,6 +39,10 @@ export interface ProgrammingModel {
 export interface RegisteredFunction {
   metadata: FunctionMetadata;
   callback: Callback;
+  /** Name of the trigger binding. */
+  trigger: string;
+  /** Names of the input bindings that hold a Durable client. */
+  durableClients: string[];
 }
 
 const HOOKS = ['preInvocation', 'postInvocation', 'appStart', 'appTerminate', 'log'] as const;
@@ -93,7 +97,15 @@ export class AppRegistry {
     if (this.functions.has(key)) {
       throw new SystemError(`A function named "${metadata.name}" has already been registered.`);
     }
-    this.functions.set(key, { metadata, callback });
+    const bindings = Object.entries(metadata.bindings);
+    const named = (pattern: RegExp): string[] =>
+      bindings.filter(([, { type }]) => pattern.test(type)).map(([name]) => name);
+    this.functions.set(key, {
+      metadata,
+      callback,
+      trigger: named(/trigger$/i)[0] ?? '',
+      durableClients: named(/^(durableclient|orchestrationclient)$/i),
+    });
     return new Disposable(() => this.functions.delete(key));
   }
 

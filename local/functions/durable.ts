@@ -1,27 +1,97 @@
+import { randomBytes } from 'node:crypto';
+import type { Server } from 'node:http';
+import { join } from 'node:path';
+import { clientBindingData, createDurableHttp, openEngine, RPC_PREFIX } from '../durable';
+import type { DurableEngine, DurableHttp } from '../durable';
 import type { HostSettings } from './host-json';
-import type { DurableHandler } from './http-front';
-import type { FunctionMetadata } from './protocol';
+import { close, createLimitedServer, DURABLE_PREFIX, pathOf, serveDurable } from './http-server';
+import { createRunner } from './runner';
 import type { WorkerPool } from './worker-pool';
+import { listen } from '../shared/listen';
+import { log } from '../shared/log';
 
 export interface DurableOptions {
+  /** Scheme and authority of the front end. */
   origin: string;
   dataDir: string;
   systemKey: string;
+  bodyLimit: number;
   host: HostSettings;
   pool(): WorkerPool;
-  enabled(fn: FunctionMetadata): boolean;
+  /** Whether a function, by its lower-case name, is turned off by a setting. */
+  disabled: ReadonlySet<string>;
 }
 
-export interface Durable {
+/** The name that the platform gives the default storage connection in links. */
+const CONNECTION = 'Storage';
+
+/** The durable engine within the host: its store, and the listener that the SDK's client calls. */
+export class Durable {
+  private engine: DurableEngine | undefined;
+  private http: DurableHttp | undefined;
+  private rpc: Server | undefined;
+  /** The SDK's client sends no key: a path nobody can guess keeps other local users and web pages out. */
+  private readonly secret = `/${randomBytes(24).toString('hex')}`;
+  private clientJson = '';
+
+  constructor(private readonly options: DurableOptions) {}
+
   /** The management API, once the engine runs. */
-  readonly management: DurableHandler | undefined;
-  /** Value of the `durableClient` input bindings. */
-  readonly clientData: string | null;
-  /** Opens the engine: only when the app is loaded is it known which functions there are. */
-  open(): void;
-  dispose(): Promise<void>;
-}
+  get management(): DurableHttp['management'] | undefined {
+    return this.http?.management;
+  }
 
-export async function startDurable(_options: DurableOptions): Promise<Durable> {
-  return { management: undefined, clientData: null, open: () => undefined, dispose: async () => undefined };
+  /** Value of the `durableClient` input bindings. */
+  get clientData(): string {
+    return this.clientJson;
+  }
+
+  /** Starts the listener of the SDK's client. */
+  async listen(): Promise<void> {
+    const { origin, systemKey, host, bodyLimit } = this.options;
+    this.rpc = createLimitedServer(async (request, response) => {
+      const target = request.url ?? '/';
+      if (!this.http || !target.startsWith(`${this.secret}/`)) {
+        response.writeHead(this.http ? 404 : 503).end();
+        return;
+      }
+      const url = new URL(origin + target.slice(this.secret.length));
+      const path = pathOf(target).slice(this.secret.length);
+      await serveDurable(request, response, url, path, bodyLimit, this.http.rpc);
+    });
+    const port = await listen(this.rpc, 0, 'the Durable client');
+    const base = { origin, prefix: DURABLE_PREFIX, taskHub: host.hubName, connection: CONNECTION, systemKey };
+    this.clientJson = clientBindingData(base, `http://127.0.0.1:${port}${this.secret}${RPC_PREFIX}/`);
+  }
+
+  /**
+   * Opens the engine, which takes up what was in flight: only when the app is loaded is it known which functions
+   * there are.
+   */
+  open(): void {
+    if (this.engine) return;
+    const { dataDir, systemKey, host, pool, disabled } = this.options;
+    this.engine = openEngine({
+      file: join(dataDir, `${host.hubName.toLowerCase()}.db`),
+      runner: createRunner(pool(), disabled),
+      maxConcurrentActivities: host.maxConcurrentActivityFunctions,
+      maxConcurrentOrchestrators: host.maxConcurrentOrchestratorFunctions,
+      log: (text) => log('durable', text),
+    });
+    this.http = createDurableHttp(this.engine, {
+      taskHub: host.hubName,
+      connection: CONNECTION,
+      systemKey,
+      prefix: DURABLE_PREFIX,
+    });
+    this.engine.start();
+  }
+
+  async dispose(): Promise<void> {
+    this.engine?.dispose();
+    if (!this.rpc) return;
+    const closed = close(this.rpc);
+    this.rpc.closeAllConnections();
+    await closed;
+  }
 }

@@ -39,7 +39,7 @@ export function readHostJson(appDir: string): HostSettings {
     routePrefix: text(http['routePrefix'] ?? 'api', 'extensions.http.routePrefix').replace(/^\/+|\/+$/g, ''),
     maxOutstandingRequests:
       integer(http['maxOutstandingRequests'], 'extensions.http.maxOutstandingRequests') ?? -1,
-    hubName: text(durableTask['hubName'] ?? DEFAULT_HUB_NAME, 'extensions.durableTask.hubName'),
+    hubName: hubName(text(durableTask['hubName'] ?? DEFAULT_HUB_NAME, 'extensions.durableTask.hubName')),
     maxConcurrentActivityFunctions: integer(
       durableTask['maxConcurrentActivityFunctions'],
       'extensions.durableTask.maxConcurrentActivityFunctions',
@@ -94,6 +94,14 @@ export function parseTimeSpan(value: string): number | undefined {
   if (Number(hours) > 23 || Number(minutes) > 59 || Number(seconds) > 59) return undefined;
   const whole = ((Number(days) * 24 + Number(hours)) * 60 + Number(minutes)) * 60 + Number(seconds);
   return Math.round((whole + Number(fraction)) * 1000);
+}
+
+/** https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-task-hubs#task-hub-names */
+function hubName(name: string): string {
+  if (/^[A-Za-z][A-Za-z0-9]{2,44}$/.test(name)) return name;
+  throw new Error(
+    `host.json: the hub name "${name}" must have 3 to 45 letters and digits, and begin with a letter.`,
+  );
 }
 
 function functionTimeout(value: unknown): number | null {

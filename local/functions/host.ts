@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import type { Server } from 'node:http';
 import { join } from 'node:path';
 import type { HostKeys } from './auth';
-import { startDurable, type Durable } from './durable';
+import { Durable } from './durable';
 import { readHostJson, readLocalSettings, type HostSettings } from './host-json';
 import { HttpFront } from './http-front';
+import { close } from './http-server';
 import type { FunctionMetadata, LoadedApp } from './protocol';
 import { Routes, triggerOf } from './router';
 import { Timers } from './timers';
@@ -40,6 +39,8 @@ export interface FunctionsHost extends Service {
 const MAX_WORKERS = 10;
 /** https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger#limits */
 const DEFAULT_BODY_LIMIT = 104_857_600;
+/** How long a stop waits for requests that functions are answering (ms). */
+const DRAIN_MS = 2_000;
 /** Orchestrator generators a worker keeps alive between episodes; beyond, the history is replayed. */
 const MAX_KEPT_GENERATORS = 5_000;
 
@@ -71,6 +72,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
 class Host implements FunctionsHost {
   port = 0;
   private readonly front: HttpFront;
+  private readonly bodyLimit: number;
   private readonly settings: Record<string, string>;
   /** Lower-case names of the functions that a setting turns off. */
   private readonly disabled = new Set<string>();
@@ -90,9 +92,10 @@ class Host implements FunctionsHost {
       const match = /^AzureWebJobs\.(.+)\.Disabled$/i.exec(name);
       if (match?.[1] && /^(true|1)$/i.test(value)) this.disabled.add(match[1].toLowerCase());
     }
+    this.bodyLimit = positive(this.settings, 'FUNCTIONS_REQUEST_BODY_SIZE_LIMIT', DEFAULT_BODY_LIMIT);
     this.front = new HttpFront({
       keys: options.keys,
-      bodyLimit: positive(this.settings, 'FUNCTIONS_REQUEST_BODY_SIZE_LIMIT', DEFAULT_BODY_LIMIT),
+      bodyLimit: this.bodyLimit,
       maxOutstandingRequests: json.maxOutstandingRequests,
       routes: () => this.routes,
       invoke: (invocation) => this.requirePool().invoke(invocation),
@@ -112,14 +115,16 @@ class Host implements FunctionsHost {
     this.port = await listen(this.front.server, options.port, 'the Functions host');
     this.database = new Database(join(options.dataDir, 'timers.db'));
     settings['WEBSITE_HOSTNAME'] = `127.0.0.1:${this.port}`;
-    this.durable = await startDurable({
+    this.durable = new Durable({
       origin: `http://127.0.0.1:${this.port}`,
       dataDir: options.dataDir,
       systemKey: options.keys.system,
+      bodyLimit: this.bodyLimit,
       host: this.json,
       pool: () => this.requirePool(),
-      enabled: (fn) => this.enabled(fn),
+      disabled: this.disabled,
     });
+    await this.durable.listen();
     this.pool = new WorkerPool(
       {
         appDir: options.appDir,
@@ -138,6 +143,7 @@ class Host implements FunctionsHost {
   async dispose(): Promise<void> {
     this.timers?.stop();
     const closed = close(this.front.server);
+    await this.front.drained(DRAIN_MS);
     await this.durable?.dispose();
     await this.pool?.dispose();
     this.front.server.closeAllConnections();
@@ -175,23 +181,6 @@ class Host implements FunctionsHost {
     if (!this.pool) throw new Error('The host has not started.');
     return this.pool;
   }
-}
-
-/** Stops listening and resolves when the last connection is closed. */
-export function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    if (!server.listening) {
-      resolve();
-      return;
-    }
-    server.close(() => resolve());
-    server.closeIdleConnections();
-  });
-}
-
-/** A path nobody can guess, for listeners that the SDK calls without a key. */
-export function secretPath(): string {
-  return `/${randomBytes(16).toString('hex')}`;
 }
 
 function positive(settings: Record<string, string>, name: string, fallback: number): number {

@@ -1,30 +1,20 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { KeyRing, type AuthLevel, type HostKeys } from './auth';
 import { readBody, releaseBody, toHttpRequestData, writeFunctionResponse } from './http-message';
+import {
+  createLimitedServer,
+  DURABLE_PREFIX,
+  pathOf,
+  problem,
+  refuseBody,
+  reply,
+  serveDurable,
+} from './http-server';
 import type { Routes, RouteMatch } from './router';
 import type { Invocation, InvocationReply } from './protocol';
 import { AppNotLoadedError } from './worker-pool';
+import type { DurableHttp } from '../durable';
 import { log } from '../shared/log';
-
-/** A request to the Durable management API or to the listener of the Durable client. */
-export interface DurableRequest {
-  method: string;
-  /** The path below the prefix, as it came (not decoded). */
-  path: string;
-  query: URLSearchParams;
-  headers: Record<string, string>;
-  body: Buffer;
-  /** Scheme and authority of the request, e.g. `http://127.0.0.1:7071`. */
-  origin: string;
-}
-
-export interface DurableResponse {
-  status: number;
-  headers: Record<string, string>;
-  body: string | Uint8Array;
-}
-
-export type DurableHandler = (request: DurableRequest) => Promise<DurableResponse>;
 
 export interface FrontOptions {
   keys: HostKeys;
@@ -35,45 +25,11 @@ export interface FrontOptions {
   routes(): Routes | undefined;
   invoke(invocation: Omit<Invocation, 'id'>): Promise<InvocationReply>;
   /** Durable management, once the engine runs. */
-  management(): DurableHandler | undefined;
+  management(): DurableHttp['management'] | undefined;
   /** Why the app cannot be loaded, if so. */
   problem(): string | undefined;
   /** Why HTTP functions cannot be served although the app is loaded, if so. */
   unsupported(): string | undefined;
-}
-
-/** Time for the headers of a request to arrive (ms): a client that dribbles them holds nothing for long. */
-const HEADERS_TIMEOUT_MS = 20_000;
-/** Time for a whole request to arrive (ms). */
-const REQUEST_TIMEOUT_MS = 300_000;
-const KEEP_ALIVE_MS = 65_000;
-/** Kestrel's limit: https://learn.microsoft.com/dotnet/api/microsoft.aspnetcore.server.kestrel.core.kestrelserverlimits.maxrequestheaderstotalsize */
-const MAX_HEADER_BYTES = 32 * 1024;
-
-const DURABLE_PREFIX = '/runtime/webhooks/durabletask';
-
-/** A server with the limits every listener of the host has. */
-export function createLimitedServer(
-  handler: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
-): Server {
-  const server = createServer(
-    {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      connectionsCheckingInterval: 5_000,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      noDelay: true,
-    },
-    (request, response) => {
-      handler(request, response).catch((error: unknown) => {
-        log('functions', `${request.method} ${request.url}: ${(error as Error).stack ?? String(error)}`);
-        if (response.headersSent) response.destroy();
-        else response.writeHead(500).end();
-      });
-    },
-  );
-  return server;
 }
 
 /** The HTTP front end of the host: routes, keys, limits. */
@@ -81,10 +37,23 @@ export class HttpFront {
   readonly server: Server;
   private readonly keys: KeyRing;
   private outstanding = 0;
+  private onDrained: (() => void) | undefined;
 
   constructor(private readonly options: FrontOptions) {
     this.keys = new KeyRing(options.keys);
     this.server = createLimitedServer((request, response) => this.handle(request, response));
+  }
+
+  /** Resolves when no function is running for a request any more, or after so many milliseconds. */
+  async drained(milliseconds: number): Promise<void> {
+    if (this.outstanding === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.onDrained = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -99,7 +68,7 @@ export class HttpFront {
     const path = pathOf(target);
     const lower = path.toLowerCase();
     if (lower === DURABLE_PREFIX || lower.startsWith(`${DURABLE_PREFIX}/`)) {
-      await this.durable(request, response, url, path.slice(DURABLE_PREFIX.length));
+      await this.durable(request, response, url, path);
     } else if (lower.startsWith('/admin/') || lower === '/admin') {
       this.admin(request, response, url, lower);
     } else {
@@ -163,7 +132,7 @@ export class HttpFront {
       try {
         await this.run(request, response, url, match);
       } finally {
-        this.outstanding--;
+        if (--this.outstanding === 0) this.onDrained?.();
       }
     }
   }
@@ -219,84 +188,4 @@ export class HttpFront {
     const detail = cause === undefined ? 'The app is being loaded.' : `The app cannot be loaded: ${cause}`;
     problem(response, 503, detail, { 'retry-after': '1' });
   }
-}
-
-/** Serves one request of the Durable engine's HTTP API, after its key has been checked. */
-export async function serveDurable(
-  request: IncomingMessage,
-  response: ServerResponse,
-  url: URL,
-  path: string,
-  bodyLimit: number,
-  handler: DurableHandler,
-): Promise<void> {
-  const body = await readBody(request, bodyLimit);
-  if (!body.ok) {
-    refuseBody(response, body.reason);
-    return;
-  }
-  try {
-    const headers: Record<string, string> = {};
-    for (const [name, value] of Object.entries(request.headers)) {
-      if (value !== undefined) headers[name] = typeof value === 'string' ? value : value.join(', ');
-    }
-    const answer = await handler({
-      method: request.method ?? 'GET',
-      path,
-      query: url.searchParams,
-      headers,
-      body: body.bytes,
-      origin: url.origin,
-    });
-    const bytes = Buffer.from(answer.body as Uint8Array);
-    response.writeHead(answer.status, { ...answer.headers, 'content-length': bytes.byteLength });
-    response.end(request.method === 'HEAD' ? undefined : bytes);
-  } finally {
-    releaseBody(body);
-  }
-}
-
-/** The path as it came, without the query; `new URL` would resolve dots in it. */
-export function pathOf(target: string): string {
-  const end = target.search(/[?#]/);
-  return end < 0 ? target : target.slice(0, end);
-}
-
-function refuseBody(response: ServerResponse, reason: 'tooLarge' | 'aborted' | 'busy'): void {
-  if (reason === 'aborted') response.destroy();
-  else if (reason === 'tooLarge') reply(response, 413, undefined, { connection: 'close' });
-  else reply(response, 503, undefined, { connection: 'close', 'retry-after': '1' });
-}
-
-function reply(
-  response: ServerResponse,
-  status: number,
-  json?: unknown,
-  headers: Record<string, string> = {},
-): void {
-  const body = json === undefined ? '' : JSON.stringify(json);
-  response.writeHead(status, {
-    ...(json === undefined ? {} : { 'content-type': 'application/json' }),
-    ...headers,
-    'content-length': Buffer.byteLength(body),
-  });
-  response.end(body);
-}
-
-/** https://www.rfc-editor.org/rfc/rfc9457 */
-function problem(
-  response: ServerResponse,
-  status: number,
-  detail: string,
-  headers: Record<string, string> = {},
-): void {
-  reply(
-    response,
-    status,
-    { title: status === 501 ? 'Not Implemented' : 'Service Unavailable', status, detail },
-    {
-      ...headers,
-      'content-type': 'application/problem+json',
-    },
-  );
 }

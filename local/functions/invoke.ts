@@ -79,12 +79,10 @@ export class Invoker {
     context: () => object,
   ): CoreInvocationContext {
     const invocationId = randomUUID();
-    const inputData: { name: string; data: TypedData }[] = [];
-    for (const [name, binding] of Object.entries(fn.metadata.bindings)) {
-      if (/trigger$/i.test(binding.type)) inputData.unshift({ name, data: trigger });
-      else if (isDurableClient(binding.type) && this.durableClientData !== null) {
+    const inputData = [{ name: fn.trigger, data: trigger }];
+    if (this.durableClientData !== null) {
+      for (const name of fn.durableClients)
         inputData.push({ name, data: { string: this.durableClientData } });
-      }
     }
     return {
       invocationId,
@@ -93,10 +91,6 @@ export class Invoker {
       log: (level, category, message) => this.registry.log(level, category, message, context()),
     };
   }
-}
-
-function isDurableClient(type: string): boolean {
-  return /^(durableclient|orchestrationclient)$/i.test(type);
 }
 
 /** Anything can be thrown; the platform makes an Error of it. */

@@ -1,4 +1,4 @@
-import type { FunctionMetadata, OutputData } from './protocol';
+import type { OutputData } from './protocol';
 import { triggerOf } from './router';
 import type { WorkerPool } from './worker-pool';
 import type { ActivityReply, Runner } from '../durable/runner';
@@ -9,12 +9,13 @@ const TRIGGER: Record<Parameters<Runner['has']>[0], string> = {
   entity: 'entitytrigger',
 };
 
-/** Runs the work of the durable engine in the worker processes. */
-export function createRunner(pool: WorkerPool, enabled: (fn: FunctionMetadata) => boolean): Runner {
+/** Runs the work of the durable engine in the worker processes; `disabled` holds lower-case function names. */
+export function createRunner(pool: WorkerPool, disabled: ReadonlySet<string>): Runner {
   return {
     has(kind, name) {
       const fn = pool.find(name);
-      return fn !== undefined && enabled(fn) && triggerOf(fn)?.type.toLowerCase() === TRIGGER[kind];
+      if (!fn || disabled.has(name.toLowerCase())) return false;
+      return triggerOf(fn)?.type.toLowerCase() === TRIGGER[kind];
     },
     async runEpisode(name, instanceId, message) {
       const reply = await pool.invoke({ name, trigger: { episode: message } }, instanceId);

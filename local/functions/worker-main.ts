@@ -4,7 +4,8 @@ import { Batch } from './batch';
 import { describeError, Invoker } from './invoke';
 import { appEntries, buildIdentity, loadEntry } from './load-app';
 import type { FromWorker, Invocation, InvocationReply, LoadedApp, LoadOptions, ToWorker } from './protocol';
-import type { EpisodeMessage, EpisodeReply } from '../durable/runner';
+import type { EpisodeMessage, EpisodeReply, InvokeOrchestrator } from '../durable/runner';
+import { createEpisodeRunner } from '../durable/worker';
 import { log } from '../shared/log';
 
 /** Entry point of a worker process: loads the app and runs its functions. */
@@ -40,9 +41,20 @@ async function load(options: LoadOptions): Promise<LoadedApp> {
   await registry.runHooks('appStart', { hookData: {} });
   registry.locked = true;
   invoker = new Invoker(registry, registry.model, options.durableClientData);
+  runEpisode = createEpisodeRunner(invokeOrchestrator, { maxKeptGenerators: options.maxKeptGenerators });
   await warmUp();
   return { functions: [...registry.functions.values()].map(plainMetadata), capabilities, build };
 }
+
+const invokeOrchestrator: InvokeOrchestrator = async (name, triggerPayload) => {
+  const outcome = await ready().invoke(find(name), {}, { string: triggerPayload });
+  if (!outcome.ok) return outcome;
+  const { returned, context } = outcome;
+  // The SDK's handler returns an object; anything else would be a handler that is no orchestrator.
+  const text = returned && 'json' in returned ? returned.json : undefined;
+  if (text === undefined) return { ok: false, error: new Error(`"${name}" returned no state.`), context };
+  return { ok: true, returned: text, context };
+};
 
 /** Metadata may hold anything the app wrote into its options; only plain data can travel. */
 function plainMetadata({ metadata }: RegisteredFunction): LoadedApp['functions'][number] {

@@ -5,6 +5,8 @@ import { log } from '../shared/log';
 
 /** Pauses before a worker is started again (ms), by number of failures in a row. */
 const BACK_OFF_MS = [0, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
+/** Longest pause (ms) when the app does load: other work waits meanwhile. */
+const MAX_BACK_OFF_LOADED_MS = 5_000;
 /** A worker that lived so long (ms) has not failed in a row. */
 const STABLE_AFTER_MS = 30_000;
 
@@ -101,11 +103,11 @@ export class WorkerPool {
     const { slots } = this;
     if (affinity !== undefined && slots.length > 1) {
       const bound = slots[hash(affinity) % slots.length];
-      if (bound?.ready) return bound.worker;
+      if (bound?.ready && bound.worker?.usable) return bound.worker;
     }
     let best: WorkerProcess | undefined;
     for (const { ready, worker } of slots) {
-      if (ready && worker && (!best || worker.load < best.load)) best = worker;
+      if (ready && worker?.usable && (!best || worker.load < best.load)) best = worker;
     }
     return best;
   }
@@ -163,10 +165,15 @@ export class WorkerPool {
     slot.worker = undefined;
     if (this.disposed) return;
     slot.failures = end.loaded && livedMs >= STABLE_AFTER_MS ? 0 : slot.failures + 1;
-    const pause = BACK_OFF_MS[Math.min(slot.failures - (end.loaded ? 1 : 0), BACK_OFF_MS.length - 1)] ?? 0;
+    const step = BACK_OFF_MS[Math.min(slot.failures - (end.loaded ? 1 : 0), BACK_OFF_MS.length - 1)] ?? 0;
+    const pause = end.loaded ? Math.min(step, MAX_BACK_OFF_LOADED_MS) : step;
     const next = pause === 0 ? 'now' : `in ${pause / 1000} s`;
-    log('functions', `worker ${slot.index} ended: ${end.reason}; a new one starts ${next}`);
-    if (!end.loaded) {
+    if (end.loaded) {
+      log('functions', `worker ${slot.index} ended: ${end.reason}; a new one starts ${next}`);
+    } else {
+      // The same cause again and again needs its stack only once.
+      const cause = end.reason === this.loadError ? end.reason.split('\n')[0] : end.reason;
+      log('functions', `the app cannot be loaded; the next attempt is made ${next}. ${cause}`);
       this.loadError = end.reason;
       if (this.problem !== undefined) this.wake(new AppNotLoadedError(end.reason));
     }

@@ -18,12 +18,15 @@ export type WorkerEnd = { loaded: boolean; reason: string };
 interface Pending {
   name: string;
   startedAt: number;
+  reported: boolean;
   resolve: (reply: InvocationReply) => void;
   reject: (error: WorkerLostError) => void;
 }
 
 /** How often the age of the oldest invocation is looked at, at most (ms). */
 const MAX_CHECK_INTERVAL_MS = 1_000;
+/** An invocation that takes so long (ms) is named: an endless loop would otherwise show only at the time limit. */
+const SLOW_MS = 30_000;
 /** A worker that has not ended so long after it was asked to is killed (ms). */
 const STOP_GRACE_MS = 2_000;
 
@@ -73,6 +76,11 @@ export class WorkerProcess {
     return this.child.pid;
   }
 
+  /** Whether it can be given work; it may still have ended without anyone knowing yet. */
+  get usable(): boolean {
+    return this.reason === undefined && this.child.connected;
+  }
+
   /** Invocations under way. */
   get load(): number {
     return this.pending.size;
@@ -84,12 +92,18 @@ export class WorkerProcess {
    */
   invoke(invocation: Omit<Invocation, 'id'>): Promise<InvocationReply> {
     return new Promise((resolve, reject) => {
-      if (this.reason !== undefined || !this.child.connected) {
+      if (!this.usable) {
         reject(new WorkerLostError(`The worker has ended: ${this.reason ?? 'its connection is closed'}.`));
         return;
       }
       const id = this.nextId++;
-      this.pending.set(id, { name: invocation.name, startedAt: Date.now(), resolve, reject });
+      this.pending.set(id, {
+        name: invocation.name,
+        startedAt: Date.now(),
+        reported: false,
+        resolve,
+        reject,
+      });
       this.outgoing.add({ ...invocation, id });
     });
   }
@@ -125,7 +139,7 @@ export class WorkerProcess {
       this.loaded = true;
       resolveApp(message);
     } else {
-      this.kill(`the app cannot be loaded: ${message.message}`);
+      this.kill(message.message);
     }
   }
 
@@ -136,7 +150,17 @@ export class WorkerProcess {
       () => {
         // Insertion order: the first one is the oldest.
         const [oldest] = this.pending.values();
-        if (!oldest || Date.now() - oldest.startedAt <= limit) return;
+        if (!oldest) return;
+        const age = Date.now() - oldest.startedAt;
+        if (age > SLOW_MS && !oldest.reported) {
+          oldest.reported = true;
+          const seconds = limit / 1000;
+          log(
+            'functions',
+            `"${oldest.name}" has been running for ${SLOW_MS / 1000} s; at ${seconds} s it is ended`,
+          );
+        }
+        if (age <= limit) return;
         const text = `"${oldest.name}" ran longer than functionTimeout (${limit / 1000} s)`;
         log('functions', `${text}: its worker (pid ${this.pid}) is ended and replaced`);
         this.kill(text);

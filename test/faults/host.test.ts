@@ -34,8 +34,8 @@ describe('user code that takes its worker down', () => {
   });
 
   test.each(['spins', 'hangs'])('%s past functionTimeout: the worker is replaced', async (name) => {
-    const { appDir, environment } = copySampleApp({ functionTimeout: '00:00:01' });
-    host = await startSampleHost({ appDir, environment });
+    const appDir = copySampleApp({ functionTimeout: '00:00:01' });
+    host = await startSampleHost({ appDir });
     expect(await get(`/api/${name}`)).toEqual([500, '']);
     expect(await get('/api/hello?name=x')).toEqual([200, 'Hello x']);
   });
@@ -61,10 +61,10 @@ describe('user code that takes its worker down', () => {
 
 describe('an app that does not load', () => {
   test('leaves the host alive and its cause visible, and is tried again', async () => {
-    const { appDir, environment } = copySampleApp();
+    const appDir = copySampleApp();
     const broken = join(appDir, 'src', 'broken.js');
     writeFileSync(broken, 'throw new Error("this build is broken");');
-    host = await startSampleHost({ appDir, environment });
+    host = await startSampleHost({ appDir });
     const [status, body] = await get('/api/hello?name=x');
     expect([status, JSON.parse(body)]).toEqual([
       503,
@@ -84,10 +84,10 @@ describe('an app that does not load', () => {
     ['no main', 'package.json', '{}', 'has no "main"'],
     ['a main that matches nothing', 'package.json', '{"main":"dist/{a,b}.js"}', 'No file matches'],
   ])('names the cause: %s', async (_what, file, content, cause) => {
-    const { appDir, environment } = copySampleApp();
+    const appDir = copySampleApp();
     if (content === undefined) rmSync(join(appDir, file));
     else writeFileSync(join(appDir, file), content);
-    host = await startSampleHost({ appDir, environment });
+    host = await startSampleHost({ appDir });
     expect(await get('/api/hello')).toEqual([
       503,
       expect.stringContaining(JSON.stringify(cause).slice(1, -1)),
@@ -96,8 +96,8 @@ describe('an app that does not load', () => {
 });
 
 test('after a rebuild no worker serves the old build', async () => {
-  const { appDir, environment } = copySampleApp();
-  host = await startSampleHost({ appDir, environment, workers: 2 });
+  const appDir = copySampleApp();
+  host = await startSampleHost({ appDir, workers: 2 });
   const before = host.workerPids;
   const code = `require('@azure/functions').app.http('added', { handler: () => ({ body: String(process.pid) }) });`;
   writeFileSync(join(appDir, 'src', 'added.js'), code);
@@ -111,11 +111,61 @@ test('after a rebuild no worker serves the old build', async () => {
 });
 
 test('HTTP streams are refused clearly, not served wrongly', async () => {
-  const { appDir, environment } = copySampleApp();
+  const appDir = copySampleApp();
   writeFileSync(
     join(appDir, 'src', 'a-setup.js'),
     `require('@azure/functions').app.setup({ enableHttpStream: true });`,
   );
-  host = await startSampleHost({ appDir, environment });
+  host = await startSampleHost({ appDir });
   expect(await get('/api/hello')).toEqual([501, expect.stringContaining('HTTP streams')]);
+});
+
+describe('durable work', () => {
+  const json = (body: unknown): RequestInit => ({ method: 'POST', body: JSON.stringify(body) });
+  const managed = (path: string): string =>
+    `${host.url}/runtime/webhooks/durabletask/${path}${path.includes('?') ? '&' : '?'}code=${KEYS.system}`;
+
+  test.each(['exitOnce', 'spinOnce'])(
+    'an activity whose worker is lost (%s) is run again',
+    async (activity) => {
+      const appDir = copySampleApp({ functionTimeout: '00:00:01' });
+      host = await startSampleHost({ appDir });
+      const input = { activity, input: join(appDir, 'ran-once') };
+      const response = await fetch(managed('orchestrators/call?timeout=30&pollingInterval=1'), json(input));
+      expect(await response.json()).toBe('second time');
+    },
+  );
+
+  test('instances go on in another worker, and after the host was started again', async () => {
+    host = await startSampleHost({ workers: 2 });
+    const { dataDir } = host;
+    const ids = ['one', 'two', 'three', 'four'];
+    const started = await Promise.all(
+      ids.map((id) => fetch(managed(`orchestrators/waits/${id}`), json(null))),
+    );
+    expect(started.map(({ status }) => status)).toEqual([202, 202, 202, 202]);
+    // Every generator that a worker kept is gone now.
+    for (const pid of host.workerPids) process.kill(pid, 'SIGKILL');
+    const raise = (id: string): Promise<Response> =>
+      fetch(managed(`instances/${id}/raiseEvent/go`), {
+        ...json(id),
+        headers: { 'content-type': 'application/json' },
+      });
+    const outcome = async (id: string): Promise<unknown> => {
+      for (;;) {
+        const response = await fetch(managed(`instances/${id}`));
+        const { output } = (await response.json()) as { output: unknown };
+        if (response.status === 200) return output;
+      }
+    };
+    expect((await raise('one')).status).toBe(202);
+    expect(await outcome('one')).toEqual(['Hello before', 'one', 'Hello after']);
+
+    await host.dispose();
+    host = await startSampleHost({ dataDir, workers: 1 });
+    await Promise.all(['two', 'three', 'four'].map(raise));
+    expect(await Promise.all(['two', 'three', 'four'].map(outcome))).toEqual(
+      ['two', 'three', 'four'].map((id) => ['Hello before', id, 'Hello after']),
+    );
+  });
 });

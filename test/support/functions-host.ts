@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { startFunctionsHost, type FunctionsHost, type FunctionsHostOptions } from '../../local/functions';
@@ -22,14 +22,12 @@ export function removeTemporaryFolders(): void {
 }
 
 /** A copy of the sample app that a test may change, with its own host.json. */
-export function copySampleApp(hostJson: Record<string, unknown> = {}): {
-  appDir: string;
-  environment: Record<string, string>;
-} {
+export function copySampleApp(hostJson: Record<string, unknown> = {}): string {
   const appDir = temporaryFolder();
   cpSync(SAMPLE_APP, appDir, { recursive: true });
   writeFileSync(join(appDir, 'host.json'), JSON.stringify({ version: '2.0', ...hostJson }));
-  return { appDir, environment: { NODE_PATH: resolve(__dirname, '../../node_modules') } };
+  symlinkSync(resolve(__dirname, '../../node_modules'), join(appDir, 'node_modules'));
+  return appDir;
 }
 
 /** Waits for a condition of another process that sends no event. */

@@ -1,0 +1,65 @@
+import { EventType, type HistoryEvent } from './history';
+import type { Scheduled } from './watch';
+
+const ACTION_NAMES: Record<Scheduled['kind'], string> = {
+  activity: 'ScheduleTaskOrchestratorAction',
+  timer: 'CreateTimerOrchestratorAction',
+  subOrchestration: 'CreateSubOrchestrationAction',
+  event: 'SendEventOrchestratorAction',
+};
+
+const PREFIX = 'Non-Deterministic workflow detected: A previous execution of this orchestration scheduled ';
+const QUESTION =
+  ' Was a change made to the orchestrator code after this instance had already started running?';
+
+function subject(
+  event: HistoryEvent,
+): { kind: Scheduled['kind']; words: string; name: string | undefined } | undefined {
+  switch (event.EventType) {
+    case EventType.TaskScheduled:
+      return { kind: 'activity', words: 'an activity task', name: event.Name };
+    case EventType.SubOrchestrationInstanceCreated:
+      return { kind: 'subOrchestration', words: 'a sub-orchestration task', name: event.Name };
+    case EventType.TimerCreated:
+      return { kind: 'timer', words: 'a timer task', name: undefined };
+    case EventType.EventSent:
+      return { kind: 'event', words: 'an event', name: event.Name };
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * Holds a replay against its history and words a difference as the platform does
+ * (https://github.com/Azure/durabletask, `TaskOrchestrationContext`). As there, another *name* of the same kind
+ * of task goes unnoticed.
+ *
+ * @param nextId the replay's next id; an id below it that no task took belongs to an event sent.
+ */
+export function findDifference(
+  history: HistoryEvent[],
+  scheduled: ReadonlyMap<number, Scheduled>,
+  nextId: number,
+): string | undefined {
+  for (const event of history) {
+    const past = subject(event);
+    if (!past) continue;
+    const id = event.EventId;
+    if (id >= nextId) {
+      const named = past.name === undefined ? ' ' : ` and name '${past.name}' (version ''), `;
+      return (
+        `${PREFIX}${past.words} with sequence ID ${id}${named}` +
+        `but the current replay execution hasn't (yet?) scheduled this task.${QUESTION}`
+      );
+    }
+    const now = scheduled.get(id)?.kind ?? 'event';
+    if (now !== past.kind) {
+      const named = past.name === undefined ? '' : ` named '${past.name}'`;
+      return (
+        `${PREFIX}${past.words} with sequence number ${id}${named}, but the current orchestration replay instead ` +
+        `produced a ${ACTION_NAMES[now]} action with this sequence number.${QUESTION}`
+      );
+    }
+  }
+  return undefined;
+}

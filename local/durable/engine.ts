@@ -1,0 +1,336 @@
+import { randomUUID } from 'node:crypto';
+import { Database } from '../shared/database';
+import { Activities } from './activities';
+import { Clock, millisToStamp } from './clock';
+import { Episodes } from './episodes';
+import { eventRaised, executionTerminated, orchestratorCompleted } from './history';
+import { Instance, restore, type Incoming } from './instance';
+import type { Runner } from './runner';
+import {
+  Store,
+  TERMINAL,
+  type Ending,
+  type EpisodeRow,
+  type InstanceRow,
+  type ListFilter,
+  type RuntimeStatus,
+} from './store';
+import { Timers } from './timers';
+
+export interface EngineOptions {
+  /** The SQLite file; its folder is created. */
+  file: string;
+  runner: Runner;
+  /** Activities running at a time; 64 unless told. */
+  maxConcurrentActivities?: number;
+  /** Orchestrators running at a time; 128 unless told. */
+  maxConcurrentOrchestrators?: number;
+  /** Every so many episodes one is also replayed in full and compared; 50 unless told, 0 for never. */
+  verifyEvery?: number;
+  /** Replays the whole history in every episode, as the platform does. For tests. */
+  alwaysReplay?: boolean;
+  /** Receives one line for everything that a developer should know of. */
+  log?: (text: string) => void;
+  now?: () => Date;
+}
+
+const DEFAULT_ACTIVITIES = 64;
+const DEFAULT_ORCHESTRATORS = 128;
+const DEFAULT_VERIFY_EVERY = 50;
+
+export interface StartRequest {
+  name: string;
+  /** Generated when absent. */
+  id?: string;
+  /** JSON text; null for none. */
+  input: string | null;
+  version?: string | null;
+}
+
+export type StartResult = { outcome: 'started'; id: string } | { outcome: 'conflict'; status: RuntimeStatus };
+export type ChangeResult = 'done' | 'notFound' | 'ended';
+export type PurgeResult =
+  { outcome: 'purged' } | { outcome: 'notFound' } | { outcome: 'running'; status: RuntimeStatus };
+
+/** How {@link DurableEngine.list} filters; times in Unix milliseconds. */
+export interface ListQuery {
+  from?: string;
+  prefix?: string;
+  createdFrom?: number;
+  createdTo?: number;
+  statuses?: readonly RuntimeStatus[];
+  top: number;
+}
+
+export interface ListPage {
+  instances: InstanceRow[];
+  /** The id with which the next page begins. */
+  next: string | undefined;
+}
+
+/** Rows read at a time while filtering by a status that only the memory knows. */
+const LIST_BATCH = 500;
+
+/** The Durable Task engine: orchestration instances, their histories and what they wait for, in one SQLite file. */
+export class DurableEngine {
+  private readonly clock: Clock;
+  private readonly database: Database;
+  private readonly store: Store;
+  private readonly live = new Map<string, Instance>();
+  private readonly log: (text: string) => void;
+  private readonly activities: Activities;
+  private readonly timers: Timers;
+  private readonly episodes: Episodes;
+  private lastInstance: number;
+  private lastInbox: number;
+  private started = false;
+  private disposed = false;
+
+  constructor(options: EngineOptions) {
+    this.log = options.log ?? (() => undefined);
+    this.clock = new Clock(options.now);
+    this.database = new Database(options.file);
+    this.store = new Store(this.database);
+    this.lastInstance = this.store.maxInstance();
+    this.lastInbox = this.store.maxInbox();
+    const deliver = (instance: Instance, incoming: Incoming): void => this.deliver(instance, incoming);
+    this.activities = new Activities(
+      options.runner,
+      this.clock,
+      options.maxConcurrentActivities ?? DEFAULT_ACTIVITIES,
+      this.log,
+      deliver,
+    );
+    this.timers = new Timers(this.clock, deliver);
+    this.episodes = new Episodes({
+      runner: options.runner,
+      clock: this.clock,
+      store: this.store,
+      activities: this.activities,
+      timers: this.timers,
+      limit: options.maxConcurrentOrchestrators ?? DEFAULT_ORCHESTRATORS,
+      verifyEvery: options.verifyEvery ?? DEFAULT_VERIFY_EVERY,
+      alwaysReplay: options.alwaysReplay ?? false,
+      log: this.log,
+      onEnded: (instance) => this.forget(instance),
+    });
+  }
+
+  /** Takes up everything that was in flight when the store was last closed, however that came about. */
+  start(): void {
+    if (this.started) return;
+    this.started = true;
+    const bySeq = new Map<number, Instance>();
+    for (const row of this.store.liveInstances()) {
+      const instance = new Instance(row, true);
+      restore(instance, this.store.episodes(row.seq));
+      instance.stuck = false;
+      this.live.set(instance.id, instance);
+      bySeq.set(row.seq, instance);
+    }
+    const orphans: number[] = [];
+    for (const { seq, instance: owner, event } of this.store.inbox()) {
+      const instance = bySeq.get(owner);
+      if (instance) instance.queue.push({ event, inbox: seq });
+      else orphans.push(seq);
+    }
+    if (orphans.length > 0) {
+      void this.database.write(() => orphans.forEach((seq) => this.store.removeFromInbox(seq)));
+    }
+    for (const instance of this.live.values()) this.resume(instance);
+  }
+
+  /** Stops taking up work, commits what is under way and closes the store; the rest goes on at the next start. */
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.activities.stop();
+    this.episodes.stop();
+    for (const instance of this.live.values()) {
+      stopTimers(instance);
+      for (const resolve of instance.whenEnded.splice(0)) resolve();
+    }
+    this.database.close();
+  }
+
+  /** Starts an instance; resolves once that is durable. An id whose instance has ended is started over. */
+  async startInstance(request: StartRequest): Promise<StartResult> {
+    if (!this.started || this.disposed) throw new Error('The durable engine is not running.');
+    const id = request.id ?? randomUUID().replaceAll('-', '');
+    const running = this.live.get(id);
+    if (running) return { outcome: 'conflict', status: running.status };
+    const previous = this.store.find(id);
+    const instance = new Instance(this.newRow(request, id, previous), false);
+    this.live.set(id, instance);
+    try {
+      await this.database.write(() => {
+        if (previous) this.store.remove(previous.seq);
+        this.store.insert(instance.toRow());
+      });
+    } catch (error) {
+      this.live.delete(id);
+      throw error;
+    }
+    instance.durable = true;
+    this.episodes.schedule(instance);
+    return { outcome: 'started', id };
+  }
+
+  private newRow(request: StartRequest, id: string, previous: InstanceRow | undefined): InstanceRow {
+    const created = this.clock.stamp();
+    return {
+      seq: ++this.lastInstance,
+      id,
+      name: request.name,
+      execution: randomUUID(),
+      version: request.version ?? null,
+      input: request.input,
+      generation: previous ? previous.generation + 1 : 0,
+      created,
+      status: 'Pending',
+      output: null,
+      custom: null,
+      updated: created,
+    };
+  }
+
+  /** The instance as it is known to be on disk. */
+  find(id: string): InstanceRow | undefined {
+    const instance = this.live.get(id);
+    return instance?.durable ? instance.toRow() : this.store.find(id);
+  }
+
+  /** The stored episodes of an instance, oldest first. */
+  history(seq: number): EpisodeRow[] {
+    return this.store.episodes(seq);
+  }
+
+  /** Instances in the order of their ids. */
+  list(query: ListQuery): ListPage {
+    const found: InstanceRow[] = [];
+    const filter: ListFilter = {
+      from: query.from ?? '',
+      prefix: query.prefix ?? '',
+      createdFrom: toStamp(query.createdFrom),
+      createdTo: toStamp(query.createdTo),
+      statuses: query.statuses,
+    };
+    const batch = Math.min(LIST_BATCH, query.top + 1);
+    for (;;) {
+      const rows = this.store.list(filter, batch);
+      for (const stored of rows) {
+        const row = this.live.get(stored.id)?.toRow() ?? stored;
+        if (query.statuses && !query.statuses.includes(row.status)) continue;
+        if (found.length === query.top) return { instances: found, next: row.id };
+        found.push(row);
+      }
+      const last = rows.at(-1);
+      if (rows.length < batch || !last) return { instances: found, next: undefined };
+      // The smallest string that sorts after an id.
+      filter.from = `${last.id}\0`;
+    }
+  }
+
+  /** @param input JSON text. Resolves once the event is durable. */
+  async raiseEvent(id: string, name: string, input: string): Promise<ChangeResult> {
+    const instance = this.live.get(id);
+    if (!instance?.durable || instance.closed) return this.missing(id);
+    const event = eventRaised(name, input, this.clock.stamp());
+    const seq = ++this.lastInbox;
+    await this.database.write(() => this.store.addToInbox({ seq, instance: instance.seq, event }));
+    this.deliver(instance, { event, inbox: seq });
+    return 'done';
+  }
+
+  /** Ends an instance at once, whatever it is doing. Activities that run already run on, without effect. */
+  async terminate(id: string, reason: string | null): Promise<ChangeResult> {
+    const instance = this.live.get(id);
+    // An episode that is being committed may still end the instance by itself.
+    await instance?.commit;
+    if (!instance?.durable || instance.closed) return this.missing(id);
+    const ending: Ending = { status: 'Terminated', output: reason === null ? null : JSON.stringify(reason) };
+    instance.closed = true;
+    const at = this.clock.stamp();
+    const started = this.clock.stamp();
+    const updated = this.clock.stamp();
+    const pending = [...instance.current, ...instance.queue].filter(({ inbox }) => inbox !== undefined);
+    const raised = pending.map(({ event }) => event);
+    const events = [...raised, executionTerminated(reason, at), orchestratorCompleted(updated)].join(',');
+    try {
+      await this.database.write(() => {
+        this.store.appendEpisode(instance.seq, instance.episodes, { started, events, decisions: null });
+        for (const { inbox } of pending) if (inbox !== undefined) this.store.removeFromInbox(inbox);
+        this.store.end(instance.seq, ending, instance.custom, updated);
+      });
+    } catch (error) {
+      instance.closed = false;
+      throw error;
+    }
+    instance.ended = ending;
+    this.forget(instance);
+    return 'done';
+  }
+
+  /** Removes an instance that has ended, with its history. */
+  async purge(id: string): Promise<PurgeResult> {
+    const running = this.live.get(id);
+    if (running) return { outcome: 'running', status: running.status };
+    const row = this.store.find(id);
+    if (!row) return { outcome: 'notFound' };
+    await this.database.write(() => this.store.remove(row.seq));
+    return { outcome: 'purged' };
+  }
+
+  /** Resolves when the instance has ended (or is not there), or after so many milliseconds. */
+  whenEnded(id: string, milliseconds: number): Promise<void> {
+    const instance = this.live.get(id);
+    if (!instance) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timeout = setTimeout(resolve, milliseconds);
+      instance.whenEnded.push(() => {
+        clearTimeout(timeout);
+        resolve();
+      });
+    });
+  }
+
+  private missing(id: string): ChangeResult {
+    const status = this.find(id)?.status;
+    return status !== undefined && TERMINAL.includes(status) ? 'ended' : 'notFound';
+  }
+
+  private resume(instance: Instance): void {
+    for (const task of instance.open.values()) {
+      if (task.kind === 'activity') this.activities.add(instance, task);
+      else this.timers.arm(instance, task);
+    }
+    if (instance.episodes === 0 || instance.queue.length > 0) this.episodes.schedule(instance);
+  }
+
+  private deliver(instance: Instance, incoming: Incoming): void {
+    if (instance.closed) return;
+    instance.queue.push(incoming);
+    this.episodes.schedule(instance);
+  }
+
+  private forget(instance: Instance): void {
+    if (this.live.get(instance.id) === instance) this.live.delete(instance.id);
+    stopTimers(instance);
+    instance.open.clear();
+    instance.queue = [];
+    for (const resolve of instance.whenEnded.splice(0)) resolve();
+  }
+}
+
+function stopTimers(instance: Instance): void {
+  for (const task of instance.open.values()) if (task.kind === 'timer') clearTimeout(task.handle);
+}
+
+function toStamp(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : millisToStamp(ms).slice(0, -1);
+}
+
+/** Opens (or creates) the store. Nothing runs before {@link DurableEngine.start}. */
+export function openEngine(options: EngineOptions): DurableEngine {
+  return new DurableEngine(options);
+}

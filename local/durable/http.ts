@@ -1,0 +1,231 @@
+import { empty, flag, json, problem, type Answer, type DurableRequest } from './answer';
+import type { DurableEngine } from './engine';
+import { decodeSegment, managementPayload, type LinkBase } from './links';
+import { listInstances } from './list';
+import { statusJson } from './status';
+import type { InstanceRow } from './store';
+
+export interface DurableHttpOptions {
+  taskHub: string;
+  /** Name of the connection in links; `Storage` on the platform. */
+  connection: string;
+  systemKey: string;
+  /** Path under which {@link DurableHttp.management} is served; `/runtime/webhooks/durabletask` on the platform. */
+  prefix: string;
+}
+
+export interface DurableHttp {
+  /** The public Durable HTTP API; the caller has checked the system key. */
+  management(request: DurableRequest): Promise<Answer>;
+  /** The same for the SDK's client in a worker, which sends no key: for a loopback listener only. */
+  rpc(request: DurableRequest): Promise<Answer>;
+}
+
+/** Path of the API for the SDK's client, the last part of `rpcBaseUrl`. */
+export const RPC_PREFIX = '/durabletask';
+
+interface Context {
+  engine: DurableEngine;
+  request: DurableRequest;
+  links: LinkBase;
+}
+
+const START_RETRY_AFTER = '10';
+const STATUS_RETRY_AFTER = '5';
+
+function notSupported(what: string): Answer {
+  return problem(501, `${what} is not supported here yet`);
+}
+
+type Body = { ok: true; text: string } | { ok: false; answer: Answer };
+
+function readJson(body: Buffer): Body {
+  const text = body
+    .toString('utf8')
+    .replace(/^\uFEFF/, '')
+    .trim();
+  try {
+    JSON.parse(text);
+    return { ok: true, text };
+  } catch (error) {
+    const details = {
+      ExceptionMessage: (error as Error).message,
+      ExceptionType: 'Newtonsoft.Json.JsonReaderException',
+    };
+    return { ok: false, answer: problem(400, 'Invalid JSON content', details) };
+  }
+}
+
+function statusAnswer({ engine, request }: Context, row: InstanceRow): Answer {
+  const { query } = request;
+  const showHistory = flag(query, 'showHistory') ?? false;
+  const options = {
+    showInput: flag(query, 'showInput') ?? true,
+    showHistory,
+    showHistoryOutput: flag(query, 'showHistoryOutput') ?? false,
+  };
+  const body = statusJson(row, options, showHistory ? engine.history(row.seq) : undefined);
+  if (row.status === 'Pending' || row.status === 'Running') {
+    const search = query.toString();
+    const location = `${request.origin}${request.path}${search === '' ? '' : `?${search}`}`;
+    return json(202, body, { location, 'retry-after': STATUS_RETRY_AFTER });
+  }
+  const asError = row.status === 'Failed' && flag(query, 'returnInternalServerErrorOnFailure') === true;
+  return json(asError ? 500 : 200, body);
+}
+
+function startedAnswer({ links }: Context, id: string): Answer {
+  const payload = managementPayload(links, id);
+  const location = payload['statusQueryGetUri'] ?? '';
+  return json(202, JSON.stringify(payload), { location, 'retry-after': START_RETRY_AFTER });
+}
+
+const MAX_WAIT_SECONDS = 3_600;
+
+/** Seconds to wait for the result, when the request asks for that. */
+function waitOf(query: URLSearchParams): { seconds: number } | { answer: Answer } | undefined {
+  const timeout = Number(query.get('timeout') ?? Number.NaN);
+  const interval = Number(query.get('pollingInterval') ?? Number.NaN);
+  if (!(timeout > 0) || !(interval > 0)) return undefined;
+  if (interval > timeout) {
+    return {
+      answer: problem(400, `Total timeout ${timeout} should be bigger than retry timeout ${interval}`),
+    };
+  }
+  return { seconds: Math.min(timeout, MAX_WAIT_SECONDS) };
+}
+
+async function start(context: Context, name: string, id: string | undefined): Promise<Answer> {
+  const { engine, request } = context;
+  const wait = waitOf(request.query);
+  if (wait && 'answer' in wait) return wait.answer;
+  let input: string | null = null;
+  if (request.body.length > 0) {
+    const body = readJson(request.body);
+    if (!body.ok) return body.answer;
+    input = body.text;
+  }
+  const version = request.query.get('version');
+  const result = await engine.startInstance({ name, input, version, ...(id === undefined ? {} : { id }) });
+  if (result.outcome === 'conflict') {
+    return problem(409, `An Orchestration instance with the status ${result.status} already exists.`);
+  }
+  if (!wait) return startedAnswer(context, result.id);
+  await engine.whenEnded(result.id, wait.seconds * 1_000);
+  const row = engine.find(result.id);
+  if (row?.status === 'Completed') return json(200, row.output ?? 'null');
+  return row?.status === 'Failed' || row?.status === 'Terminated'
+    ? statusAnswer(context, row)
+    : startedAnswer(context, result.id);
+}
+
+async function raiseEvent({ engine, request }: Context, id: string, name: string): Promise<Answer> {
+  const type = String(request.headers['content-type'] ?? '');
+  if (type.split(';')[0]?.trim().toLowerCase() !== 'application/json') {
+    return problem(400, 'Only application/json request content is supported');
+  }
+  const body = readJson(request.body);
+  if (!body.ok) return body.answer;
+  return changed(await engine.raiseEvent(id, name, body.text));
+}
+
+function changed(result: 'done' | 'notFound' | 'ended'): Answer {
+  return empty({ done: 202, notFound: 404, ended: 410 }[result]);
+}
+
+async function purge({ engine }: Context, id: string): Promise<Answer> {
+  const result = await engine.purge(id);
+  if (result.outcome === 'notFound') return empty(404);
+  if (result.outcome === 'purged') return json(200, '{"instancesDeleted":1}');
+  const text =
+    'Only orchestrations in a terminal state can be purged, but the orchestration with instance ID ' +
+    `${id} has status ${result.status}`;
+  return json(412, JSON.stringify(text));
+}
+
+/** `instances/{id}/{operation}` */
+async function operation(context: Context, id: string, name: string): Promise<Answer> {
+  const { engine, request } = context;
+  switch (name) {
+    case 'terminate':
+      return changed(await engine.terminate(id, request.query.get('reason')));
+    case 'suspend':
+    case 'resume':
+    case 'rewind':
+    case 'restart':
+      return notSupported(`The operation '${name}'`);
+    default:
+      return empty(404);
+  }
+}
+
+async function instances(context: Context, rest: string[]): Promise<Answer> {
+  const { engine, request } = context;
+  const [id, verb, name] = rest;
+  if (id === undefined) {
+    if (request.method === 'GET') return listInstances(engine, request);
+    if (request.method !== 'DELETE') return empty(404);
+    return Number.isNaN(Date.parse(request.query.get('createdTimeFrom') ?? ''))
+      ? json(400, '"Please provide value for \'createdTimeFrom\' parameter."')
+      : notSupported('Purging by a filter');
+  }
+  if (verb === undefined) {
+    if (request.method === 'DELETE') return purge(context, id);
+    if (request.method !== 'GET') return empty(404);
+    const row = engine.find(id);
+    return row ? statusAnswer(context, row) : empty(404);
+  }
+  if (request.method !== 'POST') return empty(404);
+  const operationName = verb.toLowerCase();
+  if (operationName === 'raiseevent' && name !== undefined && rest.length === 3)
+    return raiseEvent(context, id, name);
+  return rest.length === 2 ? operation(context, id, operationName) : empty(404);
+}
+
+async function route(context: Context, path: string): Promise<Answer> {
+  const segments = path.split('/').filter((segment) => segment !== '');
+  const [kind, ...rest] = segments.map(decodeSegment);
+  // An escaped slash would make one segment look like two, and is refused by the platform too.
+  if (rest.some((segment) => segment === undefined || segment.includes('/') || segment === '..'))
+    return empty(404);
+  const known = rest.filter((segment) => segment !== undefined);
+  switch (kind?.toLowerCase() ?? '') {
+    case 'orchestrators': {
+      const [name, id] = known;
+      if (context.request.method !== 'POST' || name === undefined || known.length > 2) return empty(404);
+      return start(context, name, id);
+    }
+    case 'instances':
+      return instances(context, known);
+    case 'entities':
+      return notSupported('The entities API');
+    default:
+      return empty(404);
+  }
+}
+
+function below(path: string, prefix: string): string | undefined {
+  const start = path.slice(0, prefix.length).toLowerCase();
+  if (start !== prefix.toLowerCase()) return undefined;
+  const rest = path.slice(prefix.length);
+  return rest === '' || rest.startsWith('/') ? rest : undefined;
+}
+
+/**
+ * The Durable HTTP API: https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-http-api
+ * Expected refusals are answers; a broken store throws.
+ */
+export function createDurableHttp(engine: DurableEngine, options: DurableHttpOptions): DurableHttp {
+  const prefix = options.prefix.replace(/\/$/, '');
+  const serve = async (request: DurableRequest, path: string | undefined): Promise<Answer> => {
+    if (path === undefined) return empty(404);
+    const taskHub = request.query.get('taskHub') ?? options.taskHub;
+    const connection = request.query.get('connection') ?? options.connection;
+    const links = { origin: request.origin, prefix, taskHub, connection, systemKey: options.systemKey };
+    return route({ engine, request, links }, path);
+  };
+  return {
+    management: (request) => serve(request, below(request.path, prefix)),
+    rpc: (request) => serve(request, below(request.path, RPC_PREFIX) ?? request.path),
+  };
+}

@@ -1,0 +1,207 @@
+import { stampToMillis } from './clock';
+import { EventType, type Execution, type HistoryEvent } from './history';
+import type { NewTask, RetryPolicy } from './runner';
+import type { Decisions, EpisodeRow, Ending, InstanceRow, RuntimeStatus } from './store';
+
+export interface ActivityTask {
+  kind: 'activity';
+  id: number;
+  name: string;
+  input: string;
+  /** The id of the first attempt, when the activity is retried. */
+  root: number | undefined;
+  /** Its result is queued; a second one is ignored. */
+  completed: boolean;
+}
+
+export interface TimerTask {
+  kind: 'timer';
+  id: number;
+  fireAt: string;
+  created: string;
+  hop: boolean;
+  completed: boolean;
+  handle?: NodeJS.Timeout;
+}
+
+export type OpenTask = ActivityTask | TimerTask;
+
+/** How far the retries of one activity are. */
+export interface Retries {
+  name: string;
+  input: string;
+  policy: RetryPolicy;
+  failures: number;
+  /** Unix milliseconds. */
+  firstAt: number;
+}
+
+/** An event that waits for the next episode. */
+export interface Incoming {
+  event: string;
+  /** The task that it completes. */
+  task?: OpenTask;
+  failed?: boolean;
+  /** Its row in the inbox, for events that were acknowledged on their own. */
+  inbox?: number;
+}
+
+/** An instance that has not ended, in memory. Everything in it is durable, or follows from what is durable. */
+export class Instance implements Execution {
+  readonly id: string;
+  readonly seq: number;
+  readonly name: string;
+  readonly execution: string;
+  readonly version: string | null;
+  readonly input: string | null;
+  readonly generation: number;
+  readonly created: string;
+  custom: string | null;
+  updated: string;
+  /** Number of stored episodes. */
+  episodes = 0;
+  nextId = 0;
+  readonly open = new Map<number, OpenTask>();
+  readonly retries = new Map<number, Retries>();
+  queue: Incoming[] = [];
+  /** Waits for an episode, or is in one, up to and including its commit. */
+  busy = false;
+  /** Waits some time before its episode is run again. */
+  resting = false;
+  /** The platform leaves it Running for ever; nothing is run for it any more until the host restarts. */
+  stuck: boolean;
+  /** The events of the episode that is under way. */
+  current: Incoming[] = [];
+  /** Its start is on disk. */
+  durable: boolean;
+  /** It is ending: nothing is begun for it any more, and results that still arrive are dropped. */
+  closed = false;
+  /** How it ended, once that is on disk. */
+  ended: Ending | undefined;
+  /** The commit of an episode that is under way. */
+  commit: Promise<void> | undefined;
+  warned = new Set<string>();
+  /** How often in a row its worker was lost in an episode. */
+  losses = 0;
+  readonly whenEnded: (() => void)[] = [];
+
+  constructor(row: InstanceRow, durable: boolean) {
+    this.durable = durable;
+    this.id = row.id;
+    this.seq = row.seq;
+    this.name = row.name;
+    this.execution = row.execution;
+    this.version = row.version;
+    this.input = row.input;
+    this.generation = row.generation;
+    this.created = row.created;
+    this.custom = row.custom;
+    this.updated = row.updated;
+    this.stuck = row.status === 'Running';
+  }
+
+  get status(): RuntimeStatus {
+    return this.ended?.status ?? (this.episodes > 0 || this.stuck ? 'Running' : 'Pending');
+  }
+
+  toRow(): InstanceRow {
+    const { seq, id, name, execution, version, input, generation, created, custom, updated, status } = this;
+    const output = this.ended?.output ?? null;
+    return { seq, id, name, execution, version, input, generation, created, custom, updated, status, output };
+  }
+
+  /** Ids of the timers that could still be cancelled. */
+  openTimers(): number[] {
+    const ids: number[] = [];
+    for (const task of this.open.values()) if (task.kind === 'timer' && !task.completed) ids.push(task.id);
+    return ids;
+  }
+}
+
+/** Delay before the next attempt in milliseconds; undefined when the platform gives up without saying so. */
+export function retryDelay(retries: Retries, now: number): number | undefined {
+  const { policy, failures, firstAt } = retries;
+  // After the last attempt the platform creates a timer too, which fires at once.
+  if (failures >= policy.maxAttempts) return 0;
+  if (policy.timeout !== null && now - firstAt > policy.timeout) return undefined;
+  const delay = policy.first * policy.backoff ** (failures - 1);
+  const capped = Math.min(delay, policy.maxInterval ?? Number.POSITIVE_INFINITY, MAX_DELAY_MS);
+  return Number.isFinite(capped) ? Math.max(0, Math.round(capped)) : MAX_DELAY_MS;
+}
+
+/** Ten years: far beyond any use, near enough for every date. */
+const MAX_DELAY_MS = 10 * 365 * 24 * 3_600_000;
+
+/** The open task that an activity's first or next attempt makes. */
+export function activityTask(instance: Instance, task: NewTask, at: string): ActivityTask | undefined {
+  if (task.kind === 'activity') {
+    const { id, name, input, retry } = task;
+    if (retry)
+      instance.retries.set(id, { name, input, policy: retry, failures: 0, firstAt: stampToMillis(at) });
+    return { kind: 'activity', id, name, input, root: retry ? id : undefined, completed: false };
+  }
+  const retries = task.kind === 'retryAttempt' ? instance.retries.get(task.root) : undefined;
+  if (!retries || task.kind !== 'retryAttempt') return undefined;
+  return {
+    kind: 'activity',
+    id: task.id,
+    name: retries.name,
+    input: retries.input,
+    root: task.root,
+    completed: false,
+  };
+}
+
+/** Adds to an instance what one of its episodes scheduled. `events` are the episode's own. */
+export function applyScheduled(instance: Instance, decisions: Decisions, events: HistoryEvent[]): OpenTask[] {
+  const added: OpenTask[] = [];
+  const byId = new Map(decisions.tasks.map((task) => [task.id, task]));
+  for (const event of events) {
+    const task = byId.get(event.EventId);
+    if (!task) continue;
+    if (event.EventType === EventType.TaskScheduled) {
+      const activity = activityTask(instance, task, event.Timestamp);
+      if (activity) added.push(activity);
+    } else if (event.EventType === EventType.TimerCreated) {
+      const hop = task.kind === 'timer' && task.hop === true;
+      const { FireAt: fireAt = event.Timestamp, Timestamp: created } = event;
+      added.push({ kind: 'timer', id: event.EventId, fireAt, created, hop, completed: false });
+    }
+  }
+  for (const task of added) instance.open.set(task.id, task);
+  for (const id of decisions.cancelled) closeTimer(instance, id);
+  instance.nextId = decisions.nextId;
+  return added.filter(({ id }) => instance.open.has(id));
+}
+
+export function closeTimer(instance: Instance, id: number): void {
+  const task = instance.open.get(id);
+  if (task?.kind !== 'timer') return;
+  clearTimeout(task.handle);
+  task.completed = true;
+  instance.open.delete(id);
+}
+
+/** Takes a completed task from the open ones and counts the failures of retried activities. */
+export function applyCompletion(instance: Instance, id: number, failed: boolean): void {
+  const task = instance.open.get(id);
+  instance.open.delete(id);
+  if (task?.kind !== 'activity' || task.root === undefined) return;
+  const retries = instance.retries.get(task.root);
+  if (failed && retries) retries.failures++;
+  else instance.retries.delete(task.root);
+}
+
+/** Brings an instance back to where its stored episodes left it. */
+export function restore(instance: Instance, rows: EpisodeRow[]): void {
+  for (const row of rows) {
+    const events = JSON.parse(`[${row.events}]`) as HistoryEvent[];
+    for (const event of events) {
+      const id = event.TaskScheduledId ?? event.TimerId;
+      if (id !== undefined) applyCompletion(instance, id, event.EventType === EventType.TaskFailed);
+    }
+    if (row.decisions !== null) applyScheduled(instance, JSON.parse(row.decisions) as Decisions, events);
+    instance.episodes++;
+    instance.updated = row.started;
+  }
+}

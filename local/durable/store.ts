@@ -1,0 +1,223 @@
+import type { StatementSync } from 'node:sqlite';
+import type { Database } from '../shared/database';
+import type { NewTask } from './runner';
+import type { Execution } from './history';
+
+/** https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-instance-management#query-instances */
+export type RuntimeStatus = 'Pending' | 'Running' | 'Completed' | 'Failed' | 'Terminated';
+
+export const TERMINAL: readonly RuntimeStatus[] = ['Completed', 'Failed', 'Terminated'];
+
+/** One row of `instances`. Texts in JSON where {@link Execution} says so, and in `output` and `custom`. */
+export interface InstanceRow extends Execution {
+  seq: number;
+  status: RuntimeStatus;
+  output: string | null;
+  custom: string | null;
+  updated: string;
+}
+
+/** What an episode decided, beside its events: enough to go on after a restart. */
+export interface Decisions {
+  tasks: NewTask[];
+  cancelled: number[];
+  nextId: number;
+}
+
+export interface EpisodeRow {
+  /** Timestamp of the episode's OrchestratorStarted. */
+  started: string;
+  /** The episode's further events, joined by commas. */
+  events: string;
+  /** {@link Decisions} as JSON, or null when there are none. */
+  decisions: string | null;
+}
+
+export interface InboxRow {
+  seq: number;
+  instance: number;
+  event: string;
+}
+
+export interface Ending {
+  status: RuntimeStatus;
+  output: string | null;
+}
+
+export interface ListFilter {
+  from: string;
+  prefix: string;
+  /** Stamps without the final Z, so that the order of texts is that of times. */
+  createdFrom: string | undefined;
+  createdTo: string | undefined;
+  statuses: readonly RuntimeStatus[] | undefined;
+}
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS instances (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    execution TEXT NOT NULL,
+    version TEXT,
+    input TEXT,
+    generation INTEGER NOT NULL,
+    created TEXT NOT NULL,
+    status TEXT NOT NULL,
+    output TEXT,
+    custom TEXT,
+    updated TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS episodes (
+    instance INTEGER NOT NULL,
+    episode INTEGER NOT NULL,
+    started TEXT NOT NULL,
+    events TEXT NOT NULL,
+    decisions TEXT,
+    PRIMARY KEY (instance, episode)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS inbox (
+    seq INTEGER PRIMARY KEY,
+    instance INTEGER NOT NULL,
+    event TEXT NOT NULL
+  ) STRICT;
+`;
+
+const LIVE = `status NOT IN (${TERMINAL.map((status) => `'${status}'`).join(',')})`;
+
+/**
+ * The SQL of the engine. Methods that write are for use inside {@link Database.write}.
+ *
+ * An instance costs one row, and one more for each episode; running work (activities, timers, retries) has no rows
+ * of its own but follows from the episodes.
+ */
+export class Store {
+  private readonly statements = new Map<string, StatementSync>();
+
+  constructor(readonly database: Database) {
+    database.db.exec(SCHEMA);
+  }
+
+  private sql(text: string): StatementSync {
+    let statement = this.statements.get(text);
+    if (!statement) this.statements.set(text, (statement = this.database.db.prepare(text)));
+    return statement;
+  }
+
+  private number(text: string): number {
+    return (this.sql(text).get() as { value: number | null }).value ?? 0;
+  }
+
+  maxInstance(): number {
+    return this.number('SELECT max(seq) AS value FROM instances');
+  }
+
+  maxInbox(): number {
+    return this.number('SELECT max(seq) AS value FROM inbox');
+  }
+
+  find(id: string): InstanceRow | undefined {
+    return this.sql('SELECT * FROM instances WHERE id = ?').get(id) as InstanceRow | undefined;
+  }
+
+  liveInstances(): InstanceRow[] {
+    return this.sql(`SELECT * FROM instances WHERE ${LIVE} ORDER BY seq`).all() as unknown as InstanceRow[];
+  }
+
+  episodes(instance: number): EpisodeRow[] {
+    return this.sql(
+      'SELECT started, events, decisions FROM episodes WHERE instance = ? ORDER BY episode',
+    ).all(instance) as unknown as EpisodeRow[];
+  }
+
+  inbox(): InboxRow[] {
+    return this.sql('SELECT seq, instance, event FROM inbox ORDER BY seq').all() as unknown as InboxRow[];
+  }
+
+  /** One page in the order of ids; the caller knows the status of live instances better than the rows. */
+  list(filter: ListFilter, limit: number): InstanceRow[] {
+    const terms = ['id >= ?'];
+    const values: (string | number)[] = [filter.from > filter.prefix ? filter.from : filter.prefix];
+    if (filter.prefix !== '') {
+      terms.push('substr(id, 1, length(?)) = ?');
+      values.push(filter.prefix, filter.prefix);
+    }
+    if (filter.createdFrom !== undefined) {
+      terms.push("rtrim(created, 'Z') >= ?");
+      values.push(filter.createdFrom);
+    }
+    if (filter.createdTo !== undefined) {
+      terms.push("rtrim(created, 'Z') <= ?");
+      values.push(filter.createdTo);
+    }
+    if (filter.statuses) {
+      terms.push(`(status IN (${filter.statuses.map(() => '?').join(',')}) OR ${LIVE})`);
+      values.push(...filter.statuses);
+    }
+    return this.sql(`SELECT * FROM instances WHERE ${terms.join(' AND ')} ORDER BY id LIMIT ?`).all(
+      ...values,
+      limit,
+    ) as unknown as InstanceRow[];
+  }
+
+  insert(row: InstanceRow): void {
+    this.sql(
+      'INSERT INTO instances (seq, id, name, execution, version, input, generation, created, status, output, custom, updated)' +
+        ' VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    ).run(
+      row.seq,
+      row.id,
+      row.name,
+      row.execution,
+      row.version,
+      row.input,
+      row.generation,
+      row.created,
+      row.status,
+      row.output,
+      row.custom,
+      row.updated,
+    );
+  }
+
+  appendEpisode(instance: number, episode: number, row: EpisodeRow): void {
+    this.sql(
+      'INSERT INTO episodes (instance, episode, started, events, decisions) VALUES (?, ?, ?, ?, ?)',
+    ).run(instance, episode, row.started, row.events, row.decisions);
+  }
+
+  setCustom(instance: number, custom: string | null): void {
+    this.sql('UPDATE instances SET custom = ? WHERE seq = ?').run(custom, instance);
+  }
+
+  setStatus(instance: number, status: RuntimeStatus, updated: string): void {
+    this.sql('UPDATE instances SET status = ?, updated = ? WHERE seq = ?').run(status, updated, instance);
+  }
+
+  end(instance: number, ending: Ending, custom: string | null, updated: string): void {
+    this.sql('UPDATE instances SET status = ?, output = ?, custom = ?, updated = ? WHERE seq = ?').run(
+      ending.status,
+      ending.output,
+      custom,
+      updated,
+      instance,
+    );
+  }
+
+  addToInbox(row: InboxRow): void {
+    this.sql('INSERT INTO inbox (seq, instance, event) VALUES (?, ?, ?)').run(
+      row.seq,
+      row.instance,
+      row.event,
+    );
+  }
+
+  removeFromInbox(seq: number): void {
+    this.sql('DELETE FROM inbox WHERE seq = ?').run(seq);
+  }
+
+  remove(instance: number): void {
+    this.sql('DELETE FROM instances WHERE seq = ?').run(instance);
+    this.sql('DELETE FROM episodes WHERE instance = ?').run(instance);
+  }
+}
