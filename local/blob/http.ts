@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isDiskFull } from '../shared/files';
 import { log } from '../shared/log';
@@ -112,6 +111,21 @@ function writeHead(message: IncomingMessage, response: ServerResponse, reply: Re
   response.writeHead(reply.status, flat as string[]);
 }
 
+/** Resolves when the client has taken what was written, or is gone. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    if (response.destroyed) {
+      resolve();
+      return;
+    }
+    const done = (): void => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+  });
+}
+
 /** Sends content piece by piece, no faster than the client takes it. */
 async function sendContent(message: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
   const content = reply.body as ContentReader;
@@ -124,8 +138,8 @@ async function sendContent(message: IncomingMessage, response: ServerResponse, r
   await content.verify();
   writeHead(message, response, reply, content.length);
   for await (const piece of content.pieces()) {
+    if (!response.write(piece)) await drained(response);
     if (response.destroyed) return;
-    if (!response.write(piece)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
   }
   response.end();
 }

@@ -1,0 +1,95 @@
+import { BlobSASPermissions, BlockBlobClient } from '@azure/storage-blob';
+import { content, onEachBackend, refusal } from './backends';
+
+onEachBackend('copies', (context) => {
+  const blobOf = (name: string) => context().container.getBlockBlobClient(name);
+  const hour = () => new Date(Date.now() + 3_600_000);
+
+  test.each([100, 300_000])('of %d bytes are blobs of their own', async (size) => {
+    const source = blobOf(`source-${size}`);
+    const target = blobOf(`target-${size}`);
+    const data = content(size);
+    await source.upload(data, size, {
+      metadata: { from: 'source' },
+      blobHTTPHeaders: { blobContentType: 'text/plain' },
+    });
+    const poller = await target.beginCopyFromURL(source.url);
+    expect((await poller.pollUntilDone()).copyStatus).toBe('success');
+    await source.upload('changed', 7);
+    expect((await target.downloadToBuffer()).equals(data)).toBe(true);
+    await source.delete();
+    expect((await target.downloadToBuffer()).equals(data)).toBe(true);
+    expect(await target.getProperties()).toMatchObject({
+      metadata: { from: 'source' },
+      contentType: 'text/plain',
+      copyStatus: 'success',
+    });
+    await target.delete();
+    expect(await target.exists()).toBe(false);
+  });
+
+  test('are made at once from a URL with a SAS, with metadata of their own', async () => {
+    const source = blobOf('sas-source');
+    await source.upload('content', 7, { metadata: { from: 'source' } });
+    const url = await source.generateSasUrl({
+      permissions: BlobSASPermissions.parse('r'),
+      expiresOn: hour(),
+    });
+    const target = blobOf('sas-target');
+    const reply = await target.syncCopyFromURL(url, {
+      metadata: { from: 'copy' },
+      conditions: { ifNoneMatch: '*' },
+    });
+    expect(reply.copyStatus).toBe('success');
+    expect((await target.downloadToBuffer()).toString()).toBe('content');
+    expect((await target.getProperties()).metadata).toEqual({ from: 'copy' });
+    const again = target.syncCopyFromURL(url, { conditions: { ifNoneMatch: '*' } });
+    expect(await refusal(again)).toBe('409 BlobAlreadyExists');
+  });
+
+  test('onto themselves and onto earlier copies lose nothing', async () => {
+    const data = content(200_000);
+    const source = blobOf('self');
+    const target = blobOf('self-copy');
+    await source.upload(data, data.length);
+    for (let i = 0; i < 2; i++) {
+      await (await source.beginCopyFromURL(source.url)).pollUntilDone();
+      await (await target.beginCopyFromURL(source.url)).pollUntilDone();
+    }
+    expect((await source.downloadToBuffer()).equals(data)).toBe(true);
+    await source.delete();
+    expect((await target.downloadToBuffer()).equals(data)).toBe(true);
+  });
+
+  test('need a source that is there and may be read', async () => {
+    const source = blobOf('guarded');
+    await source.upload('x', 1);
+    const writeOnly = await blobOf('guarded-target').generateSasUrl({
+      permissions: BlobSASPermissions.parse('cw'),
+      expiresOn: hour(),
+    });
+    const target = new BlockBlobClient(writeOnly, undefined, { retryOptions: { maxTries: 1 } });
+    expect(await refusal(target.syncCopyFromURL(source.url))).toMatch(/^40[134] /);
+    const noRead = await source.generateSasUrl({
+      permissions: BlobSASPermissions.parse('w'),
+      expiresOn: hour(),
+    });
+    expect(await refusal(target.syncCopyFromURL(noRead))).toMatch(/^40[134] /);
+    const read = await source.generateSasUrl({
+      permissions: BlobSASPermissions.parse('r'),
+      expiresOn: hour(),
+    });
+    await target.syncCopyFromURL(read);
+    expect(await refusal(blobOf('t').beginCopyFromURL(blobOf('missing').url))).toMatch(/^404 /);
+  });
+
+  test('are made only while the source is what it was', async () => {
+    const source = blobOf('conditional');
+    const { etag } = await source.upload('1', 1);
+    await source.upload('2', 1);
+    const copying = blobOf('conditional-copy').beginCopyFromURL(source.url, {
+      sourceConditions: { ifMatch: etag! },
+    });
+    expect(await refusal(copying)).toMatch(/^412 /);
+  });
+});
