@@ -1,6 +1,6 @@
 import { rounded, scaled, type Bench } from './lib/bench';
 import { durableClient, type DurableClient } from './lib/durable-client';
-import { until } from './lib/work';
+import { median, until } from './lib/work';
 
 const WIDTH = 1_000;
 const RUNS = 5;
@@ -26,11 +26,10 @@ export const fanout: Bench = {
         bar.add();
       }
       bar.stop();
-      runs.sort((a, b) => a - b);
       return {
-        seconds: rounded(runs[Math.floor(RUNS / 2)] ?? Number.NaN),
-        fastest: rounded(runs[0] ?? Number.NaN),
-        slowest: rounded(runs.at(-1) ?? Number.NaN),
+        seconds: rounded(median(runs)),
+        fastest: rounded(Math.min(...runs)),
+        slowest: rounded(Math.max(...runs)),
         activities: width,
       };
     } finally {

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArguments, type Arguments } from './lib/arguments';
 import { missed, type Bench, type Context, type Figures } from './lib/bench';
@@ -20,6 +21,7 @@ const USAGE = `npm run bench -- <name>…|all [--scale <n>] [--seconds <n>] [--r
 Benches: ${BENCHES.map(({ name }) => name).join(', ')}
 `;
 
+const LOAD_BEFORE = loadavg()[0] ?? 0;
 const root = resolve(__dirname, '..', '..');
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
@@ -81,7 +83,7 @@ class Run {
   private save(bench: Bench, figures: Figures): void {
     const file = join(root, 'bench', 'RESULTS.md');
     const existing = existsSync(file) ? readFileSync(file, 'utf8') : '';
-    writeFileSync(file, record(existing, bench, figures, settingOf(new Date())));
+    writeFileSync(file, record(existing, bench, figures, settingOf(new Date(), LOAD_BEFORE)));
   }
 }
 

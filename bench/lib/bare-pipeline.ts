@@ -1,19 +1,22 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { CosmosClient, type Container, type OperationInput } from '@azure/cosmos';
 import { EventHubProducerClient } from '@azure/event-hubs';
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
 import addFormats from 'ajv-formats';
 import Ajv2020 from 'ajv/dist/2020';
 import type { Cloud } from './cloud';
-import { inLanes } from './work';
+import { limiter } from './work';
 
 /** The buckets of the app: what makes its transactional batches as full as these. */
 const BUCKETS = 64;
 /** With their marker they fill a transactional batch (https://learn.microsoft.com/azure/cosmos-db/concepts-limits). */
 const GROUP_RECORDS = 99;
 const COSMOS_LANES = 8;
+/** So many are parsed before what is ready is sent on: a full send for each of four partitions. */
+const SLICE_RECORDS = 2_500;
 
 interface Line {
   readonly index: number;
@@ -47,13 +50,32 @@ export async function openBare(cloud: Cloud, root: string): Promise<BarePipeline
   return {
     async ingest(batchId, body) {
       const archived = put(archive, batchId, body);
-      const buckets = intoBuckets(body, validate);
-      const [groups, sends] = await Promise.all([
-        writeAll(container, batchId, buckets),
-        sendAll(hub, partitions, buckets),
-        archived,
-      ]);
-      return { groups, sends };
+      const lane = limiter(COSMOS_LANES);
+      const writes: Promise<void>[] = [];
+      const sends: Promise<number>[] = [];
+      const flush = (bucket: number, lines: readonly Line[]): void => {
+        const part = writes.length;
+        keep(
+          writes,
+          lane(() => write(container, { batchId, bucket, part, lines })),
+        );
+      };
+      const buckets: Line[][] = Array.from({ length: BUCKETS }, () => []);
+      for (const slice of slices(body, SLICE_RECORDS)) {
+        const outgoing: Line[][] = partitions.map(() => []);
+        for (const raw of slice) {
+          const { bucket, ...line } = checked(raw, validate);
+          outgoing[bucket % partitions.length]?.push(line);
+          if (buckets[bucket]?.push(line) !== GROUP_RECORDS) continue;
+          flush(bucket, buckets[bucket]);
+          buckets[bucket] = [];
+        }
+        outgoing.forEach((lines, at) => keep(sends, send(hub, partitions[at] ?? '', lines)));
+        await turn();
+      }
+      buckets.forEach((lines, bucket) => lines.length > 0 && flush(bucket, lines));
+      const [sent] = await Promise.all([Promise.all(sends), Promise.all(writes), archived]);
+      return { groups: writes.length, sends: sent.reduce((sum, one) => sum + one, 0) };
     },
     async count() {
       const query = 'SELECT VALUE COUNT(1) FROM c WHERE IS_DEFINED(c.data)';
@@ -73,6 +95,12 @@ export async function openBare(cloud: Cloud, root: string): Promise<BarePipeline
   };
 }
 
+/** Keeps a promise that is awaited only later: until then its failure must not end the process. */
+function keep<T>(list: Promise<T>[], promise: Promise<T>): void {
+  promise.catch(() => undefined);
+  list.push(promise);
+}
+
 function compile(root: string): (record: unknown) => boolean {
   const ajv = new Ajv2020({ strict: true });
   addFormats(ajv);
@@ -87,69 +115,72 @@ async function put(archive: ContainerClient, batchId: string, body: Buffer): Pro
     .upload(body, body.byteLength, { metadata: { sha256 }, conditions: { ifNoneMatch: '*' } });
 }
 
-/** @throws on the first record that is not valid: the bench makes only good ones. */
-function intoBuckets(body: Buffer, validate: (record: unknown) => boolean): Line[][] {
-  const buckets: Line[][] = Array.from({ length: BUCKETS }, () => []);
+interface Raw {
+  readonly index: number;
+  readonly bytes: Buffer;
+}
+
+/** The lines of an NDJSON body, so many at a time. */
+function* slices(body: Buffer, size: number): Generator<Raw[]> {
+  let slice: Raw[] = [];
   let index = 0;
   for (let start = 0; start < body.length; index++) {
     const end = body.indexOf(10, start);
-    const bytes = body.subarray(start, end);
+    slice.push({ index, bytes: body.subarray(start, end) });
     start = end + 1;
-    const record = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
-    if (!validate(record)) throw new Error(`Record ${index} is not valid.`);
-    const key = String(record['productId']);
-    buckets[createHash('sha256').update(key).digest().readUInt32BE(0) % BUCKETS]?.push({
-      index,
-      bytes,
-      key,
-      record,
-    });
+    if (slice.length < size) continue;
+    yield slice;
+    slice = [];
   }
-  return buckets;
+  if (slice.length > 0) yield slice;
 }
 
-async function writeAll(container: Container, batchId: string, buckets: readonly Line[][]): Promise<number> {
-  const groups = buckets.flatMap((lines, bucket) => {
-    const parts = [];
-    for (let at = 0; at < lines.length; at += GROUP_RECORDS) {
-      parts.push({ pk: `products:${bucket}`, part: at, lines: lines.slice(at, at + GROUP_RECORDS) });
-    }
-    return parts;
-  });
-  await inLanes(COSMOS_LANES, groups, async ({ pk, part, lines }) => {
-    const marker = { id: `${batchId}:${pk}:${part}`, pk, type: 'marker', ttl: 86_400 };
-    const operations: OperationInput[] = [
-      { operationType: 'Create', resourceBody: marker },
-      ...lines.map(({ key, index, record }): OperationInput => ({
-        operationType: 'Upsert',
-        resourceBody: { id: key, pk, data: record, _hw: { version: 1, maker: { batchId, index } } } as never,
-      })),
-    ];
-    const { result = [] } = await container.items.batch(operations, pk);
-    const failed = result.find(({ statusCode }) => statusCode >= 400);
-    if (failed) throw new Error(`A transactional batch was answered with ${failed.statusCode}.`);
-  });
-  return groups.length;
+/** @throws when the record is not valid: the bench makes only good ones. */
+function checked({ index, bytes }: Raw, validate: (record: unknown) => boolean): Line & { bucket: number } {
+  const record = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
+  if (!validate(record)) throw new Error(`Record ${index} is not valid.`);
+  const key = String(record['productId']);
+  const bucket = createHash('sha256').update(key).digest().readUInt32BE(0) % BUCKETS;
+  return { index, bytes, key, record, bucket };
 }
 
-async function sendAll(
+interface Group {
+  readonly batchId: string;
+  readonly bucket: number;
+  readonly part: number;
+  readonly lines: readonly Line[];
+}
+
+async function write(container: Container, { batchId, bucket, part, lines }: Group): Promise<void> {
+  const pk = `products:${bucket}`;
+  const marker = { id: `${batchId}:${part}`, pk, type: 'marker', ttl: 86_400 };
+  const operations: OperationInput[] = [
+    { operationType: 'Create', resourceBody: marker },
+    ...lines.map(({ key, index, record }): OperationInput => ({
+      operationType: 'Upsert',
+      resourceBody: { id: key, pk, data: record, _hw: { version: 1, maker: { batchId, index } } } as never,
+    })),
+  ];
+  const { result = [] } = await container.items.batch(operations, pk);
+  const failed = result.find(({ statusCode }) => statusCode >= 400);
+  if (failed) throw new Error(`A transactional batch was answered with ${failed.statusCode}.`);
+}
+
+/** Sends one event a line to one partition; resolves with the number of sends. */
+async function send(
   hub: EventHubProducerClient,
-  partitions: readonly string[],
-  buckets: readonly Line[][],
+  partitionId: string,
+  lines: readonly Line[],
 ): Promise<number> {
-  const sends = partitions.map(async (partitionId, position) => {
-    const lines = buckets.filter((_, bucket) => bucket % partitions.length === position).flat();
-    const pending: Promise<void>[] = [];
-    let batch = await hub.createBatch({ partitionId });
-    for (const { bytes } of lines) {
-      if (batch.tryAdd({ body: bytes })) continue;
-      pending.push(hub.sendBatch(batch));
-      batch = await hub.createBatch({ partitionId });
-      if (!batch.tryAdd({ body: bytes })) throw new Error('A record is larger than the hub allows.');
-    }
-    if (batch.count > 0) pending.push(hub.sendBatch(batch));
-    await Promise.all(pending);
-    return pending.length;
-  });
-  return (await Promise.all(sends)).reduce((sum, one) => sum + one, 0);
+  const pending: Promise<void>[] = [];
+  let batch = await hub.createBatch({ partitionId });
+  for (const { bytes } of lines) {
+    if (batch.tryAdd({ body: bytes })) continue;
+    pending.push(hub.sendBatch(batch));
+    batch = await hub.createBatch({ partitionId });
+    if (!batch.tryAdd({ body: bytes })) throw new Error('A record is larger than the hub allows.');
+  }
+  if (batch.count > 0) pending.push(hub.sendBatch(batch));
+  await Promise.all(pending);
+  return pending.length;
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { startLocalCloud, type LocalCloud } from '../../local/start';
@@ -48,6 +49,7 @@ export async function startCloud(setup: Setup, root: string): Promise<Cloud> {
       appDir: setup === 'everything' ? root : join(root, 'bench', 'apps', 'durable'),
       stateDir,
       ports: { blob: 0, eventhubs: 0, cosmos: 0, functions: 0 },
+      settings: { HEADWATER_SIGNING_KEY: randomBytes(32).toString('hex') },
       hubs: { [HUB]: { partitions: PARTITIONS } },
       ...(setup === 'engine' ? { stores: [] } : {}),
     });

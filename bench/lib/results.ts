@@ -1,4 +1,4 @@
-import { cpus, platform, release, totalmem } from 'node:os';
+import { arch, cpus, platform, totalmem } from 'node:os';
 import type { Bench, Figure, Figures, Threshold } from './bench';
 
 /** Where and when a bench ran. */
@@ -10,17 +10,17 @@ export interface Setting {
 
 const INTRODUCTION = `# Measured
 
-Each section is one bench of \`npm run bench -- <name>|all --record\`, as it ran last. The load comes from the machine that is measured, so figures of different machines do not compare; the ratio \`ofBare\` does better. A figure that nobody could tell is a dash. Two runs on a quiet machine differ by some 10 %.
+Each section is one bench of \`npm run bench -- <name>|all --record\`, as it ran last. The load comes from the machine that is measured, so figures of different machines do not compare; the ratio \`ofBare\` does better. A figure that nobody could tell is a dash. Figures of a machine with a load well above 0 before the run say little.
 `;
 
-/** This machine, now. */
-export function settingOf(now: Date): Setting {
+/** This machine, now; `load` is its load average before the first bench, which tells how quiet it was. */
+export function settingOf(now: Date, load: number): Setting {
   const processors = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
   return {
     date: now.toISOString().slice(0, 10),
     node: process.version,
-    machine: `${processors.length} × ${processors[0]?.model.trim() ?? 'unknown'}, ${memory} GiB, ${platform()} ${release()}`,
+    machine: `${processors.length} × ${processors[0]?.model.trim() ?? 'unknown'}, ${memory} GiB, ${platform()} ${arch()}, load ${load.toFixed(1)} before`,
   };
 }
 

@@ -19,10 +19,32 @@ export async function inLanes<T>(
   await Promise.all(Array.from({ length: lanes }, lane));
 }
 
+/** Runs what it is given, at most `lanes` at once, the rest in the order of the calls. */
+export function limiter(lanes: number): <T>(work: () => Promise<T>) => Promise<T> {
+  let free = lanes;
+  const waiting: (() => void)[] = [];
+  return async (work) => {
+    if (free > 0) free--;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else free++;
+    }
+  };
+}
+
 /** Counts upwards: `count` numbers, or as many as fit into `seconds` when that is given. */
 export function* amount(count: number, seconds: number | undefined): Generator<number> {
   const end = seconds === undefined ? undefined : performance.now() + seconds * 1_000;
   for (let at = 0; end === undefined ? at < count : performance.now() < end; at++) yield at;
+}
+
+/** The middle one of an odd number of values. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 export const pause = (milliseconds: number): Promise<void> =>
