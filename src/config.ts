@@ -36,6 +36,9 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const MiB = 1024 * 1024;
 
+/** A TTL is a signed 32-bit number of seconds (https://learn.microsoft.com/azure/cosmos-db/nosql/time-to-live). */
+const MAX_TTL_DAYS = Math.floor((2 ** 31 - 1) / 86_400);
+
 class Settings {
   readonly faults: string[] = [];
   constructor(private readonly env: Environment) {}
@@ -57,12 +60,14 @@ class Settings {
     return '';
   }
 
-  integer(name: string, fallback: number, minimum: number): number {
+  integer(name: string, fallback: number, minimum: number, maximum = Number.MAX_SAFE_INTEGER): number {
     const text = this.optional(name);
     if (text === undefined) return fallback;
-    const value = Number(text);
-    if (Number.isSafeInteger(value) && value >= minimum) return value;
-    this.faults.push(`${name} is "${text}"; it must be a whole number of at least ${minimum}.`);
+    const value = /^-?\d+$/.test(text) ? Number(text) : NaN;
+    if (value >= minimum && value <= maximum) return value;
+    const range =
+      maximum === Number.MAX_SAFE_INTEGER ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
+    this.faults.push(`${name} is "${text}"; it must be a whole number ${range}.`);
     return fallback;
   }
 
@@ -122,7 +127,7 @@ export function readConfig(env: Environment): Config {
     idempotencyLifetimeMs: settings.integer('HEADWATER_IDEMPOTENCY_HOURS', 24, 1) * 3_600_000,
     fanOut: settings.integer('HEADWATER_FAN_OUT', 16, 1),
     groupConcurrency: settings.integer('HEADWATER_GROUP_CONCURRENCY', 8, 1),
-    markerTtlSeconds: settings.integer('HEADWATER_MARKER_TTL_DAYS', 30, 1) * 86_400,
+    markerTtlSeconds: settings.integer('HEADWATER_MARKER_TTL_DAYS', 30, 1, MAX_TTL_DAYS) * 86_400,
     sweepSchedule: settings.text('HEADWATER_SWEEP_SCHEDULE', '*/10 * * * * *'),
     sweepAfterMs: settings.integer('HEADWATER_SWEEP_AFTER_SECONDS', 30, 0) * 1000,
     nativeManagementPayload: settings.boolean('HEADWATER_NATIVE_MANAGEMENT_PAYLOAD', false),
@@ -130,5 +135,6 @@ export function readConfig(env: Environment): Config {
   };
   if (settings.faults.length > 0)
     throw new Error(`The configuration is not complete:\n- ${settings.faults.join('\n- ')}`);
+  for (const part of Object.values(config)) if (typeof part === 'object') Object.freeze(part);
   return Object.freeze(config);
 }

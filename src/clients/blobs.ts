@@ -15,7 +15,7 @@ export interface BlobOptions {
 export interface ListedBlob {
   readonly name: string;
   readonly bytes: number;
-  readonly createdOn: Date | undefined;
+  readonly modifiedOn: Date;
   readonly metadata: Metadata;
 }
 
@@ -28,13 +28,15 @@ export interface Blobs {
     content: Buffer,
     options?: BlobOptions,
   ): Promise<'created' | 'exists'>;
+  /** Writes a blob, over the one that is there: its time of modification is now then. */
+  put(container: Container, name: string, content: Buffer): Promise<void>;
   /** The content, or undefined when there is no such blob. */
   read(container: Container, name: string): Promise<Buffer | undefined>;
   metadata(container: Container, name: string): Promise<Metadata | undefined>;
   /** All blobs whose names begin with `prefix`, with their metadata. */
   list(container: Container, prefix: string): AsyncIterable<ListedBlob>;
-  /** Removes a blob; a missing one is no error. */
-  remove(container: Container, name: string): Promise<void>;
+  /** Removes a blob, unless it was modified after `unmodifiedSince`; a missing one is no error. */
+  remove(container: Container, name: string, unmodifiedSince?: Date): Promise<void>;
 }
 
 const CACHE_BYTES = 64 * 1024 * 1024;
@@ -91,6 +93,11 @@ export function createBlobs(connection: Connection, createResources: boolean): B
       return 'created';
     },
 
+    async put(container, name, content) {
+      await (await blob(container, name)).upload(content, content.length);
+      cache.set(`${container}/${name}`, content);
+    },
+
     async read(container, name) {
       const cached = cache.get(`${container}/${name}`);
       if (cached) return cached;
@@ -125,15 +132,23 @@ export function createBlobs(connection: Connection, createResources: boolean): B
         yield {
           name,
           bytes: properties.contentLength ?? 0,
-          createdOn: properties.createdOn,
+          modifiedOn: properties.lastModified,
           metadata: metadata ?? {},
         };
       }
     },
 
-    async remove(container, name) {
+    async remove(container, name, unmodifiedSince) {
+      const client = await blob(container, name);
+      try {
+        await client.deleteIfExists(
+          unmodifiedSince ? { conditions: { ifUnmodifiedSince: unmodifiedSince } } : {},
+        );
+      } catch (error) {
+        if (hasCode(error, 'ConditionNotMet')) return;
+        throw error;
+      }
       cache.delete(`${container}/${name}`);
-      await (await blob(container, name)).deleteIfExists();
     },
   };
 }

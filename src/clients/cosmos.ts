@@ -1,14 +1,16 @@
-import { CosmosClient, ErrorResponse, type Container } from '@azure/cosmos';
+import { CosmosClient, type Container } from '@azure/cosmos';
 import { managedIdentity, type Connection } from './connection';
 import { once } from './once';
 
-/** The HTTP status of a failed Cosmos DB request, or undefined when the request did not get an answer. */
+/**
+ * The HTTP status of a failed Cosmos DB request, or undefined when the request did not get an answer. A failed
+ * transactional batch is wrapped by the SDK: the status is its cause's.
+ */
 export function statusOf(error: unknown): number | undefined {
-  if (error instanceof ErrorResponse || (typeof error === 'object' && error !== null && 'code' in error)) {
-    const { code } = error as { code?: unknown };
-    return typeof code === 'number' ? code : undefined;
-  }
-  return undefined;
+  if (typeof error !== 'object' || error === null) return undefined;
+  const { code, cause } = error as { code?: unknown; cause?: unknown };
+  if (typeof code === 'number') return code;
+  return cause === undefined || cause === error ? undefined : statusOf(cause);
 }
 
 export interface CosmosContainers {

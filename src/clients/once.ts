@@ -10,7 +10,10 @@ export function once<T>(create: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/** Runs `task` for every item, at most `limit` at a time, and gives the results in order. The first failure ends it. */
+/**
+ * Runs `task` for every item, at most `limit` at a time, and gives the results in order. After the first failure no
+ * further one is begun.
+ */
 export async function mapLimited<T, R>(
   items: readonly T[],
   limit: number,
@@ -19,8 +22,14 @@ export async function mapLimited<T, R>(
   const results = Array.from<R>({ length: items.length });
   let next = 0;
   const worker = async (): Promise<void> => {
-    for (let index = next++; index < items.length; index = next++)
-      results[index] = await task(items[index] as T, index);
+    for (let index = next++; index < items.length; index = next++) {
+      try {
+        results[index] = await task(items[index] as T, index);
+      } catch (error) {
+        next = items.length;
+        throw error;
+      }
+    }
   };
   await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
   return results;

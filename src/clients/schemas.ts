@@ -4,6 +4,7 @@ import Ajv2020, { type ErrorObject, type ValidateFunction } from 'ajv/dist/2020'
 import addFormats from 'ajv-formats';
 import { parseDataSet, type DataSet } from '../domain/dataset';
 import type { SchemaCheck } from '../domain/ingest/validation';
+import type { JsonObject } from '../domain/json';
 import type { Blobs } from './blobs';
 
 /** A data set at one version of its schema, and the compiled check. */
@@ -24,13 +25,29 @@ export interface Schemas {
 
 const blobName = (dataset: string, schemaVersion: string): string => `${dataset}/${schemaVersion}.json`;
 
-function compile(dataset: DataSet): CompiledDataSet {
+/**
+ * Of a longer record only the first error is looked for: looking for all of them goes on after a bound was found
+ * broken (https://ajv.js.org/security.html#security-risks-of-trusted-schemas), and `uniqueItems` over 450,000 items takes minutes.
+ */
+const ALL_ERRORS_BYTES = 16 * 1024;
+
+function validator(schema: JsonObject, allErrors: boolean): ValidateFunction {
   // One instance a schema: two versions of a data set have the same $id.
-  const ajv = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true });
+  const ajv = new Ajv2020({ allErrors, strict: true, allowUnionTypes: true });
   ajv.addKeyword({ keyword: 'x-headwater', schemaType: 'object' });
   addFormats(ajv);
-  const validate: ValidateFunction = ajv.compile(dataset.schema);
-  const check: SchemaCheck = (record) => (validate(record) ? [] : (validate.errors ?? []).map(toError));
+  return ajv.compile(schema);
+}
+
+function compile(dataset: DataSet): CompiledDataSet {
+  const first = validator(dataset.schema, false);
+  const all = validator(dataset.schema, true);
+  const check: SchemaCheck = (record, bytes) => {
+    if (first(record)) return [];
+    const failed = bytes <= ALL_ERRORS_BYTES ? all : first;
+    if (failed === all) all(record);
+    return (failed.errors ?? []).map(toError);
+  };
   return { dataset, check };
 }
 

@@ -19,7 +19,7 @@ export interface DataSet {
     readonly allowedSkewMs: number;
   };
   /** A record whose value at `path` equals `equals` deletes its document. */
-  readonly deletion?: { readonly path: readonly string[]; readonly equals: Json };
+  readonly deletion?: { readonly path: readonly string[]; readonly equals: null | boolean | number | string };
   /** Fields with base64 content that moves to blob storage. */
   readonly media: readonly { readonly path: readonly string[]; readonly contentType: string }[];
 }
@@ -53,8 +53,12 @@ class BlockReader {
     return this.block[member] !== undefined;
   }
 
-  value(member: string): Json {
-    return this.block[member] ?? this.fail(member, 'given');
+  /** A value that `===` can compare. */
+  scalar(member: string): null | boolean | number | string {
+    const value = this.block[member];
+    return value === null || ['boolean', 'number', 'string'].includes(typeof value)
+      ? (value as null | boolean | number | string)
+      : this.fail(member, 'a string, a number, true, false or null');
   }
 
   pointer(member: string): string[] {
@@ -66,7 +70,14 @@ class BlockReader {
 
   number(member: string): number {
     const value = this.block[member];
-    return typeof value === 'number' && value >= 0 ? value : this.fail(member, 'a number of at least 0');
+    return typeof value === 'number' && Number.isFinite(value) && value >= 0
+      ? value
+      : this.fail(member, 'a number of at least 0');
+  }
+
+  whole(member: string): number {
+    const value = this.number(member);
+    return Number.isSafeInteger(value) ? value : this.fail(member, 'a whole number');
   }
 
   text(member: string): string {
@@ -102,6 +113,14 @@ function readEventTime(block: BlockReader): NonNullable<DataSet['eventTime']> {
   };
 }
 
+function parseJson(file: string, text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch (error) {
+    throw new Error(`${file} is not JSON: ${(error as Error).message}`, { cause: error });
+  }
+}
+
 /**
  * Reads a data set from its schema file.
  * @param name the file's name without `.json`
@@ -112,7 +131,7 @@ export function parseDataSet(name: string, text: string): DataSet {
   const file = `schemas/${name}.json`;
   if (!DATASET_NAME.test(name))
     throw new Error(`${file}: a data set's name must match ${DATASET_NAME.source}.`);
-  const schema = JSON.parse(text) as Json;
+  const schema = parseJson(file, text);
   if (!isObject(schema)) throw new Error(`${file}: a schema must be a JSON object.`);
   const block = new BlockReader(file, schema, '$')
     .object('x-headwater')
@@ -122,11 +141,11 @@ export function parseDataSet(name: string, text: string): DataSet {
   return {
     name,
     schema,
-    schemaVersion: `${block.number('version')}+${hash}`,
+    schemaVersion: `${block.whole('version')}+${hash}`,
     key: block.pointer('key'),
     ...(block.has('eventTime') ? { eventTime: readEventTime(block.object('eventTime')) } : {}),
     ...(deletion
-      ? { deletion: { path: deletion.pointer('pointer'), equals: deletion.value('equals') } }
+      ? { deletion: { path: deletion.pointer('pointer'), equals: deletion.scalar('equals') } }
       : {}),
     media: block.list('media').map((item) => {
       item.only('pointer', 'contentType');

@@ -18,11 +18,20 @@ export function pointerTokens(pointer: string): string[] {
     .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
+/** The JSON Pointer of reference tokens. */
+export function pointerOf(tokens: readonly string[]): string {
+  return tokens.map((token) => `/${token.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
+/** An array's members are its items; `length` is none (RFC 6901, section 4). */
+const ARRAY_INDEX = /^(?:0|[1-9]\d*)$/;
+
 /** The value at the tokens, or undefined. Only own properties count: a record cannot reach a prototype. */
 export function valueAt(value: Json | undefined, tokens: readonly string[]): Json | undefined {
   let current = value;
   for (const token of tokens) {
     if (typeof current !== 'object' || current === null || !Object.hasOwn(current, token)) return undefined;
+    if (Array.isArray(current) && !ARRAY_INDEX.test(token)) return undefined;
     current = (current as JsonObject)[token];
   }
   return current;
@@ -33,11 +42,11 @@ export function withValueAt(value: Json, tokens: readonly string[], replacement:
   const [token, ...rest] = tokens;
   if (token === undefined) return replacement ?? null;
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, token)) return value;
-  // Spread copies an own "__proto__" as data; assignment would set the prototype instead.
   const inner =
     rest.length === 0 ? replacement : withValueAt((value as JsonObject)[token] as Json, rest, replacement);
   if (Array.isArray(value))
     return value.map((item, index) => (String(index) === token ? (inner ?? null) : item));
+  // `fromEntries` keeps an own "__proto__" as data; assignment would set the prototype instead.
   return Object.fromEntries(
     Object.entries(value).flatMap(([name, item]) =>
       name !== token ? [[name, item]] : inner === undefined ? [] : [[name, inner]],

@@ -32,9 +32,11 @@ const PLAIN = /^[A-Za-z0-9._~-]*$/;
 /**
  * The item id of a key: injective, at most {@link MAX_ID_BYTES} bytes, free of the characters that Cosmos DB
  * refuses (`/ \ ? #`) and of `:`, which markers use. Other bytes become `=XX`; a key too long for that is
- * named by its hash, `=h…`, which no encoded key can begin with.
+ * named by its hash, `=h…`, which no encoded key can begin with. Keys of one or two dots are encoded whole: as the
+ * last segment of a URL they would name the container or the database.
  */
 export function documentId(key: string): string {
+  if (key === '.' || key === '..') return key.replaceAll('.', '=2E');
   if (PLAIN.test(key) && key.length <= MAX_ID_BYTES) return key;
   let id = '';
   for (const byte of Buffer.from(key, 'utf8')) {

@@ -3,7 +3,7 @@
  * test compares the two. The format is RFC 9457 (https://www.rfc-editor.org/rfc/rfc9457).
  */
 export const problems = {
-  /** The body is not what its content type says; `position` names the line or record. */
+  /** The body is not what its content type says; `line` and `record` name the place. */
   'malformed-body': { status: 400, title: 'The body cannot be read' },
   /** A batch without a single record. */
   'empty-batch': { status: 400, title: 'The batch holds no record' },
@@ -33,7 +33,7 @@ export const problems = {
   'too-many-batches': { status: 429, title: 'Too many batches are in flight' },
   /** A fault on our side; the request may be sent again with the same idempotency key. */
   'internal-error': { status: 500, title: 'Something went wrong on our side' },
-  /** A store that the request needs does not answer; nothing was accepted. */
+  /** A store that the request needs does not answer; the request may be sent again with the same idempotency key. */
   'store-unavailable': { status: 503, title: 'A store is not available at the moment' },
 } as const satisfies Record<string, { status: number; title: string }>;
 
@@ -43,7 +43,7 @@ export type ProblemCode = keyof typeof problems;
 export class Problem extends Error {
   /**
    * @param detail what was wrong, where, and what would be right
-   * @param members further members of the problem document, such as `position` or `limit`
+   * @param members further members of the problem document, such as `line` or `limit`
    * @param headers further headers, such as `Retry-After`
    */
   constructor(

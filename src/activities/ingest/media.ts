@@ -2,9 +2,12 @@ import type { Blobs } from '../../clients/blobs';
 import { sha256 } from '../../domain/content';
 import type { DataSet } from '../../domain/dataset';
 import type { RecordError } from '../../domain/ingest/validation';
-import { valueAt, withValueAt, type Json } from '../../domain/json';
+import { pointerOf, valueAt, withValueAt, type Json } from '../../domain/json';
 
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+/** One class and no group: the expression engine has no stack to run out of, however long the text is. */
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+
+const isBase64 = (text: string): boolean => text.length % 4 === 0 && BASE64.test(text);
 
 /**
  * Moves a record's media fields to blobs named by their hash and leaves references in their place (claim check).
@@ -19,8 +22,8 @@ export async function claimMedia(
   for (const { path, contentType } of dataset.media) {
     const value = valueAt(record, path);
     if (value === undefined || value === null) continue;
-    if (typeof value !== 'string' || !BASE64.test(value)) {
-      return { errors: [{ pointer: `/${path.join('/')}`, keyword: 'media', message: 'must be base64' }] };
+    if (typeof value !== 'string' || !isBase64(value)) {
+      return { errors: [{ pointer: pointerOf(path), keyword: 'media', message: 'must be base64' }] };
     }
     const content = Buffer.from(value, 'base64');
     const hash = sha256(content);

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Documents } from '../../clients/documents';
-import { decide, type GroupOrigin } from '../../domain/ingest/decide';
+import { decide, type GroupOrigin, type Write } from '../../domain/ingest/decide';
 import type { Marker } from '../../domain/ingest/envelope';
 import type { ValidRecord } from '../../domain/ingest/validation';
 import type { GroupVerdict } from '../../domain/ingest/verdict';
@@ -20,6 +20,11 @@ export interface GroupTask {
   readonly markerTtlSeconds: number;
 }
 
+/** Waits before a group is tried again, longer after more conflicts. Random, or those who met would meet again. */
+export type Pause = (conflicts: number) => Promise<void>;
+
+const backOff: Pause = (conflicts) => delay(Math.random() * 5 * 2 ** Math.min(conflicts, 6));
+
 /** Conflicts with other batches on the same keys are over soon; after that many the activity's own retry takes over. */
 const MAX_CONFLICTS = 12;
 
@@ -30,7 +35,11 @@ const MAX_CONFLICTS = 12;
  *
  * @throws when the store does not answer, or when others keep changing the same documents: run it again
  */
-export async function upsertGroup(documents: Documents, task: GroupTask): Promise<GroupResult> {
+export async function upsertGroup(
+  documents: Documents,
+  task: GroupTask,
+  pause: Pause = backOff,
+): Promise<GroupResult> {
   const { markerId, origin, markerTtlSeconds } = task;
   const dead: GroupVerdict[] = [];
   let requestCharge = 0;
@@ -48,14 +57,14 @@ export async function upsertGroup(documents: Documents, task: GroupTask): Promis
     if (outcome.type === 'marked')
       return { verdicts: await adopt(documents, origin.pk, markerId), requestCharge };
     if (outcome.type === 'refused') {
-      // Without a name the largest is the likeliest; taking out one after the other ends in any case.
-      const index = outcome.index ?? largest(records);
+      // Without a name the largest write is the likeliest; taking out one after the other ends in any case.
+      const index = outcome.index ?? largest(writes);
       if (index === undefined) throw new Error(`The marker ${markerId} was refused: ${outcome.reason}`);
       dead.push({ index, verdict: 'deadLettered', reason: outcome.reason });
     } else if (++conflicts > MAX_CONFLICTS) {
       throw new Error(`The documents of ${markerId} keep changing.`);
     } else {
-      await delay(Math.random() * 5 * 2 ** Math.min(conflicts, 6));
+      await pause(conflicts);
     }
   }
 }
@@ -86,12 +95,12 @@ async function adopt(documents: Documents, pk: string, markerId: string): Promis
   return marker.verdicts;
 }
 
-function largest(records: readonly ValidRecord[]): number | undefined {
+function largest(writes: readonly Write[]): number | undefined {
   let size = -1;
   let index: number | undefined;
-  for (const record of records) {
-    const length = JSON.stringify(record.data).length;
-    if (length > size) [size, index] = [length, record.index];
+  for (const write of writes) {
+    const length = JSON.stringify(write.envelope.data).length;
+    if (length > size) [size, index] = [length, write.index];
   }
   return index;
 }

@@ -1,7 +1,10 @@
+import type { DataSet } from '../../domain/dataset';
 import type { BatchHeader } from '../../domain/ingest/batch';
 import { chunkName } from '../../domain/ingest/names';
 import type { ChunkRecord } from '../../domain/ingest/split';
 import { validateRecord, type QuarantinedRecord, type ValidRecord } from '../../domain/ingest/validation';
+import type { Json } from '../../domain/json';
+import { keyOf } from '../../domain/keys';
 import type { IngestDeps } from './deps';
 import { fromLines, mustExist, toLines } from './lines';
 import { claimMedia } from './media';
@@ -31,7 +34,7 @@ export function createValidateChunk(deps: Pick<IngestDeps, 'blobs' | 'schemas'>)
     const metadata = { valid: String(valid.length), quarantined: String(quarantined.length) };
     const outcome = await deps.blobs.create('validated', name, toLines(valid), { metadata });
     if (outcome === 'created') return { valid: valid.length, quarantined: quarantined.length };
-    return countsIn(await deps.blobs.metadata('validated', name));
+    return countsIn(name, await deps.blobs.metadata('validated', name));
   };
 }
 
@@ -48,7 +51,7 @@ async function validateAll(
     const claimed = dataset.media.length > 0 ? await claimMedia(blobs, dataset, record) : { record };
     const result =
       'errors' in claimed
-        ? { errors: claimed.errors, key: null }
+        ? { errors: claimed.errors, key: nameOf(record, dataset) }
         : validateRecord(claimed.record, { index, group }, dataset, receivedAt, check);
     if ('valid' in result) valid.push(result.valid);
     else
@@ -63,8 +66,15 @@ async function validateAll(
   return { valid, quarantined };
 }
 
-function countsIn(metadata: Record<string, string> | undefined): ChunkValidation {
-  return { valid: Number(metadata?.['valid']), quarantined: Number(metadata?.['quarantined']) };
+function nameOf(record: Json, dataset: DataSet): string | null {
+  const key = keyOf(record, dataset.key);
+  return 'key' in key ? key.key : null;
+}
+
+function countsIn(name: string, metadata: Record<string, string> | undefined): ChunkValidation {
+  const counts = { valid: Number(metadata?.['valid']), quarantined: Number(metadata?.['quarantined']) };
+  if (Number.isSafeInteger(counts.valid) && Number.isSafeInteger(counts.quarantined)) return counts;
+  throw new Error(`The validated chunk ${name} does not tell how many records it holds.`);
 }
 
 /** Reads the stored result of {@link createValidateChunk}. */

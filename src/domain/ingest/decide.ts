@@ -100,7 +100,10 @@ function decideOne(
       : { verdict: { index, verdict: 'stale', winner: winner(before.newest) } };
   }
   if (same) {
-    const envelope: Envelope = { ...existing.envelope, data: record.data, _hw: { ...before, newest: stamp } };
+    // The hash goes with the data: two deletions are the same content, but may be written differently.
+    const { hash } = record;
+    const _hw = { ...before, newest: stamp, hash };
+    const envelope: Envelope = { ...existing.envelope, data: record.data, _hw };
     return {
       verdict: { index, verdict: 'unchanged', version: before.version },
       write: { type: 'replace', index, envelope: stripped(envelope), etag: existing.etag },

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { unwritable, type Json } from '../json';
 import type { Format } from './batch';
+import { cutArray, isNestedDeeper, TOO_DEEP } from './cut';
 
 /** Why a body cannot be read: what is wrong, and where. */
 export interface FramingFault {
@@ -18,8 +19,12 @@ export type Framed =
 /** Nesting that cannot be read without risking the stack; what lies between this and the data sets' bound is quarantined. */
 const MAX_READABLE_DEPTH = 1000;
 
+/** A line shorter than this cannot be nested so deeply that reading it costs much. */
+const HARMLESS_BYTES = 64 * 1024;
+
 const NEWLINE = 10;
 const BOM = '\uFEFF';
+const BOM_BYTES = Buffer.from(BOM);
 
 /**
  * Cuts a body into records. Both the starter and the split use it, so that what was accepted is what is split.
@@ -30,7 +35,7 @@ const BOM = '\uFEFF';
  * @param maxRecords stops reading there: the result then has `maxRecords + 1` records
  */
 export function frame(body: Buffer, format: Format, maxRecords: number): Framed {
-  return format === 'ndjson' ? frameLines(body, maxRecords) : frameArray(body);
+  return format === 'ndjson' ? frameLines(body, maxRecords) : frameArray(body, maxRecords);
 }
 
 function frameLines(body: Buffer, maxRecords: number): Framed {
@@ -52,42 +57,37 @@ function frameLines(body: Buffer, maxRecords: number): Framed {
 
 function parseLine(bytes: Buffer, first: boolean): { value: Json } | { blank: true } | { reason: string } {
   if (!isUtf8(bytes)) return { reason: 'The line is not valid UTF-8.' };
+  if (bytes.length > HARMLESS_BYTES && isNestedDeeper(bytes, MAX_READABLE_DEPTH)) return { reason: TOO_DEEP };
   const raw = bytes.toString('utf8');
   const text = first && raw.startsWith(BOM) ? raw.slice(1) : raw;
   if (text.trim() === '') return { blank: true };
+  return parse(text, 'line');
+}
+
+function frameArray(body: Buffer, maxRecords: number): Framed {
+  if (!isUtf8(body)) return { ok: false, fault: { reason: 'The body is not valid UTF-8.' } };
+  const start = body.subarray(0, BOM_BYTES.length).equals(BOM_BYTES) ? BOM_BYTES.length : 0;
+  const cut = cutArray(body, start, maxRecords, MAX_READABLE_DEPTH);
+  if (!cut.ok) {
+    const { ok: _, ...fault } = cut;
+    return { ok: false, fault };
+  }
+  const records: Json[] = [];
+  for (const slice of cut.slices) {
+    const parsed = parse(body.toString('utf8', slice.start, slice.end), 'record');
+    if ('reason' in parsed) return { ok: false, fault: { reason: parsed.reason, record: records.length } };
+    records.push(parsed.value);
+  }
+  return { ok: true, records };
+}
+
+/** The value, or why it is none. */
+function parse(text: string, what: 'line' | 'record'): { value: Json } | { reason: string } {
   try {
     const value = JSON.parse(text) as Json;
     const reason = unwritable(value, MAX_READABLE_DEPTH);
     return reason ? { reason } : { value };
   } catch (error) {
-    return { reason: `The line is not a JSON value: ${(error as Error).message}` };
-  }
-}
-
-function checked(records: readonly Json[]): Framed {
-  for (const [record, value] of records.entries()) {
-    const reason = unwritable(value, MAX_READABLE_DEPTH);
-    if (reason) return { ok: false, fault: { reason, record } };
-  }
-  return { ok: true, records };
-}
-
-function frameArray(body: Buffer): Framed {
-  if (!isUtf8(body)) return { ok: false, fault: { reason: 'The body is not valid UTF-8.' } };
-  const raw = body.toString('utf8');
-  const text = raw.startsWith(BOM) ? raw.slice(1) : raw;
-  try {
-    const value = JSON.parse(text) as Json;
-    if (Array.isArray(value)) return checked(value);
-    return {
-      ok: false,
-      fault: {
-        reason:
-          'The body is JSON, but not an array of records. Send [ … ], or NDJSON as application/x-ndjson.',
-      },
-    };
-  } catch (error) {
-    // V8 names line and column; that is the position of the fault.
-    return { ok: false, fault: { reason: `The body is not a JSON array: ${(error as Error).message}` } };
+    return { reason: `The ${what} is not a JSON value: ${(error as Error).message}` };
   }
 }

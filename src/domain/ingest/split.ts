@@ -10,9 +10,12 @@ export interface SplitLimits {
   readonly chunkBytes: number;
   /** Records of one group: 99 and its marker fill a transactional batch of 100 operations. */
   readonly groupRecords: number;
-  /** Bytes of one group's records: a transactional batch takes 2 MB. */
+  /** Bytes of one group's records and their envelopes: a transactional batch takes 2 MB. */
   readonly groupBytes: number;
 }
+
+/** What the envelope and the verdict in the marker add to a record at most, but for its key. */
+const ENVELOPE_BYTES = 2048;
 
 /** https://learn.microsoft.com/azure/cosmos-db/concepts-limits#per-request-limits: 100 operations, 2 MB. */
 export const SPLIT_LIMITS: SplitLimits = {
@@ -33,6 +36,8 @@ export interface ChunkRecord {
 interface OpenGroup {
   bucket: number;
   bytes: number;
+  /** bytes of records and envelopes */
+  weight: number;
   lines: { index: number; json: string }[];
 }
 
@@ -61,15 +66,17 @@ export class Splitter {
     const bucket = 'key' in key ? bucketOf(key.key) : 0;
     const json = JSON.stringify(record);
     const size = Buffer.byteLength(json);
+    const weight = size + ENVELOPE_BYTES + ('key' in key ? Buffer.byteLength(JSON.stringify(key.key)) : 0);
     const { groupRecords, groupBytes } = this.limits;
     let group = this.open.get(bucket);
-    if (group && (group.lines.length >= groupRecords || group.bytes + size > groupBytes)) {
+    if (group && (group.lines.length >= groupRecords || group.weight + weight > groupBytes)) {
       this.close(group);
       group = undefined;
     }
-    if (!group) this.open.set(bucket, (group = { bucket, bytes: 0, lines: [] }));
+    if (!group) this.open.set(bucket, (group = { bucket, bytes: 0, weight: 0, lines: [] }));
     group.lines.push({ index, json });
     group.bytes += size;
+    group.weight += weight;
   }
 
   /** Closes every open group, in the order of the buckets, and the last chunk. */

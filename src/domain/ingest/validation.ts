@@ -1,6 +1,6 @@
 import { contentHash } from '../content';
 import type { DataSet, EventTimeFormat } from '../dataset';
-import { isDeeperThan, valueAt, type Json } from '../json';
+import { isDeeperThan, pointerOf, valueAt, type Json } from '../json';
 import { keyOf } from '../keys';
 import type { Stamp } from './stamp';
 
@@ -44,29 +44,37 @@ export interface QuarantinedRecord {
   readonly record: Json;
 }
 
-/** The schema's own check: empty when the record satisfies it. */
-export type SchemaCheck = (record: Json) => readonly RecordError[];
+/** The schema's own check: empty when the record satisfies it. `bytes` is the record's length as JSON. */
+export type SchemaCheck = (record: Json, bytes: number) => readonly RecordError[];
 
 export type Validated =
   { readonly valid: ValidRecord } | { readonly errors: readonly RecordError[]; readonly key: string | null };
 
-const DATE_TIME = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+/** RFC 3339, section 5.6. */
+const DATE_TIME = /^(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+
+/** `Date.parse` takes 30 February for 2 March. */
+function isDay(year: number, month: number, day: number): boolean {
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+}
 
 /** An event time in ms since the epoch, or undefined when the value is none in this format. */
 export function parseEventTime(value: Json | undefined, format: EventTimeFormat): number | undefined {
   if (format === 'date-time') {
-    if (typeof value !== 'string' || !DATE_TIME.test(value)) return undefined;
-    const time = Date.parse(value);
+    const match = typeof value === 'string' ? DATE_TIME.exec(value) : null;
+    if (!match || !isDay(Number(match[1]), Number(match[2]), Number(match[3]))) return undefined;
+    // Upper case is the format that the language defines; what else is read is up to the engine.
+    const time = Date.parse(match[0].toUpperCase());
     return Number.isNaN(time) ? undefined : time;
   }
   if (typeof value !== 'number' || !Number.isFinite(value)) return undefined;
-  const time = Math.trunc(format === 'epoch-seconds' ? value * 1000 : value);
+  // Seconds with a fraction are no exact binary numbers: 1.001 × 1000 is a little less than 1001.
+  const time = format === 'epoch-seconds' ? Math.round(value * 1000) : Math.trunc(value);
   // The range of a Date (https://tc39.es/ecma262/#sec-time-values-and-time-range).
   return Math.abs(time) <= 8.64e15 ? time : undefined;
 }
-
-const pointer = (path: readonly string[]): string =>
-  path.map((token) => `/${token.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
 /**
  * Decides whether a record may land. A function of its arguments alone, so that two executions agree:
@@ -83,7 +91,7 @@ export function validateRecord(
   const key = keyOf(record, dataset.key);
   const name = 'key' in key ? key.key : null;
   const fault = (path: readonly string[], keyword: string, message: string): Validated => ({
-    errors: [{ pointer: pointer(path), keyword, message }],
+    errors: [{ pointer: pointerOf(path), keyword, message }],
     key: name,
   });
   if (isDeeperThan(record, MAX_DEPTH))
@@ -96,7 +104,7 @@ export function validateRecord(
       `is ${size} bytes long without its media; at most ${MAX_RECORD_BYTES} are allowed`,
     );
   }
-  const errors = check(record);
+  const errors = check(record, size);
   if (errors.length > 0) return { errors: errors.slice(0, MAX_ERRORS), key: name };
   if (!('key' in key)) return fault(dataset.key, 'key', key.fault);
   const time = eventTimeOf(record, dataset, receivedAt);

@@ -33,7 +33,7 @@ export function createGetDocument({ schemas, documents }: TriggerDeps): Handler 
     const key = keyOf(request.url);
     const pk = partitionKey(dataset.name, bucketOf(key));
     const id = documentId(key);
-    const found = (await documents.read(pk, [id])).stored.get(id);
+    const found = key === '' ? undefined : (await documents.read(pk, [id])).stored.get(id);
     if (!found)
       throw new Problem(
         'unknown-document',
@@ -54,7 +54,7 @@ export function createGetDocument({ schemas, documents }: TriggerDeps): Handler 
 /** From the URL itself: platforms differ in how they decode a route's last parameter. */
 function keyOf(url: string): string {
   const { pathname } = new URL(url);
-  const path = pathname.slice(pathname.indexOf('/documents/') + '/documents/'.length);
+  const [, path = ''] = /\/datasets\/[^/]+\/documents\/(.*)$/i.exec(pathname) ?? [];
   try {
     return decodeURIComponent(path);
   } catch {

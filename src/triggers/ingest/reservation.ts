@@ -46,7 +46,8 @@ async function store(deps: TriggerDeps, { body, ...fixed }: Reception, id: strin
   const batch: Batch = { id, ...fixed, receivedAt: deps.now().toISOString(), status: 'accepted' };
   const inbox = inboxName(id, batch.contentHash);
   for (let attempt = 1; ; attempt++) {
-    await deps.blobs.create('inbox', inbox, body);
+    // Written anew if it is there: an old blob of a request that was cut off may be swept at this moment.
+    await deps.blobs.put('inbox', inbox, body);
     try {
       const reserved = await deps.batches.reserve(batch);
       if (reserved.created) return { batch, replayed: false };

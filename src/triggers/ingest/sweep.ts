@@ -76,13 +76,14 @@ const reasonIn = (output: unknown): string =>
 export function createSweepInbox(deps: TriggerDeps): Handler {
   return async () => {
     const before = deps.now().getTime() - ORPHAN_AGE_MS;
-    for await (const { name, createdOn } of deps.blobs.list('inbox', '')) {
-      if (!createdOn || createdOn.getTime() > before) continue;
+    for await (const { name, modifiedOn } of deps.blobs.list('inbox', '')) {
+      if (modifiedOn.getTime() > before) continue;
       const [id = ''] = name.split('/');
       const found = await deps.batches.read(id);
       const needed =
         found && !isClosed(found.batch.status) && inboxName(id, found.batch.contentHash) === name;
-      if (!needed) await deps.blobs.remove('inbox', name);
+      // Between the look at the batch and this, a request with the same content may have come: it renewed the blob.
+      if (!needed) await deps.blobs.remove('inbox', name, modifiedOn);
     }
   };
 }
