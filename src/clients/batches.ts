@@ -1,4 +1,4 @@
-import type { Container, ItemDefinition } from '@azure/cosmos';
+import type { Container, ItemDefinition, PatchOperation, RequestOptions } from '@azure/cosmos';
 import type { Batch } from '../domain/ingest/batch';
 import { statusOf } from './cosmos';
 
@@ -8,13 +8,15 @@ export interface StoredBatch {
   readonly etag: string;
 }
 
+export type Updated = { readonly type: 'updated'; readonly etag: string } | { readonly type: 'conflict' };
+
 /** The `batches` container. */
 export interface Batches {
   /** Creates the document, unless there is one with its id: that one is given back then. */
   reserve(batch: Batch): Promise<{ created: true; etag: string } | { created: false; existing: StoredBatch }>;
   read(id: string): Promise<StoredBatch | undefined>;
-  /** Replaces the document if nobody else has since it was read. */
-  replace(batch: Batch, etag: string): Promise<'replaced' | 'conflict'>;
+  /** Sets members of the document, if nobody has changed it since it was read: at most ten of them. */
+  update(id: string, etag: string, changes: Partial<Batch>): Promise<Updated>;
   /** Batches that are not closed and were received before `before`, oldest first. */
   open(before: Date, most: number): Promise<StoredBatch[]>;
   countOpen(): Promise<number>;
@@ -38,7 +40,9 @@ export function createBatches(container: () => Promise<Container>): Batches {
 
     async reserve(batch) {
       try {
-        const { etag } = await (await container()).items.create(batch);
+        const { etag } = await (
+          await container()
+        ).items.create(batch, { contentResponseOnWriteEnabled: false });
         return { created: true, etag };
       } catch (error) {
         if (statusOf(error) !== 409) throw error;
@@ -48,13 +52,21 @@ export function createBatches(container: () => Promise<Container>): Batches {
       }
     },
 
-    async replace(batch, etag) {
+    async update(id, etag, changes) {
       try {
-        const item = (await container()).item(batch.id, batch.id);
-        await item.replace(batch, { accessCondition: { type: 'IfMatch', condition: etag } });
-        return 'replaced';
+        const operations = Object.entries(changes).map(([name, value]): PatchOperation => ({
+          op: 'set',
+          path: `/${name}`,
+          value,
+        }));
+        const options: RequestOptions = {
+          accessCondition: { type: 'IfMatch', condition: etag },
+          contentResponseOnWriteEnabled: false,
+        };
+        const updated = await (await container()).item(id, id).patch(operations, options);
+        return { type: 'updated', etag: updated.etag };
       } catch (error) {
-        if (statusOf(error) === 412) return 'conflict';
+        if (statusOf(error) === 412) return { type: 'conflict' };
         throw error;
       }
     },

@@ -1,4 +1,10 @@
-import type { Container, ItemDefinition, OperationInput, OperationResponse } from '@azure/cosmos';
+import type {
+  Container,
+  ItemDefinition,
+  OperationInput,
+  OperationResponse,
+  RequestOptions,
+} from '@azure/cosmos';
 import type { Stored, Write } from '../domain/ingest/decide';
 import type { Envelope, Marker } from '../domain/ingest/envelope';
 import { statusOf } from './cosmos';
@@ -28,6 +34,9 @@ export interface Documents {
 }
 
 type Item = Envelope & ItemDefinition & { _etag: string };
+
+/** Nobody reads what the store would send back of a write. */
+const NO_CONTENT: RequestOptions = { contentResponseOnWriteEnabled: false };
 
 /** Up to this many keys, point reads (1 RU each) are cheaper than a query. */
 const POINT_READS = 3;
@@ -111,7 +120,9 @@ export function createDocuments(container: () => Promise<Container>): Documents 
 
     async commit(marker, writes) {
       try {
-        const response = await (await container()).items.batch(operations(marker, writes), marker.pk);
+        const response = await (
+          await container()
+        ).items.batch(operations(marker, writes), marker.pk, NO_CONTENT);
         return outcomeOf(response.result ?? [], writes, Number(response.headers['x-ms-request-charge'] ?? 0));
       } catch (error) {
         if (statusOf(error) === 413)

@@ -51,6 +51,12 @@ function compile(dataset: DataSet): CompiledDataSet {
   return { dataset, check };
 }
 
+/** `if` only says that one of its branches failed, and the branch says why. */
+function reasons(errors: readonly ErrorObject[]): readonly ErrorObject[] {
+  const without = errors.filter(({ keyword }) => keyword !== 'if');
+  return without.length > 0 ? without : errors;
+}
+
 function toError({ instancePath, keyword, message, params }: ErrorObject): {
   pointer: string;
   keyword: string;

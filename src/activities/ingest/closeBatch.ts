@@ -1,8 +1,9 @@
-import type { BatchHeader, Failure } from '../../domain/ingest/batch';
+import type { Failure } from '../../domain/ingest/batch';
 import { markerId } from '../../domain/ingest/names';
 import type { ValidRecord } from '../../domain/ingest/validation';
 import { bucketOf } from '../../domain/keys';
 import { createArchiveBatch } from './archiveBatch';
+import type { ChunkTask } from './chunks';
 import { close } from './closing';
 import type { IngestDeps } from './deps';
 import { createOpenBatch } from './openBatch';
@@ -28,39 +29,31 @@ export function createCloseBatch(deps: IngestDeps) {
   }): Promise<void> {
     const opened = await open({ batchId });
     if (opened.type === 'closed') return;
-    const { header, chunks } = opened;
+    const { header, etag, chunks } = opened;
     const done = new Set((await listVerdicts(deps.blobs, batchId)).map(({ chunk }) => chunk));
     for (let chunk = 0; chunk < chunks; chunk++) {
-      if (!done.has(chunk)) await closeChunk(deps, header, chunk, failure.message);
+      if (!done.has(chunk)) await closeChunk(deps, { batch: header, chunk, chunks }, failure.message);
     }
     const archive = await archiveBatch({ batch: header });
-    await close(deps, batchId, {
-      status: 'failed',
-      files: await listVerdicts(deps.blobs, batchId),
-      archive,
-      failure,
-    });
+    const files = await listVerdicts(deps.blobs, batchId);
+    await close(deps, { header, etag }, { status: 'failed', files, archive, failure });
   };
 }
 
-async function closeChunk(
-  deps: IngestDeps,
-  batch: BatchHeader,
-  chunk: number,
-  reason: string,
-): Promise<void> {
+async function closeChunk(deps: IngestDeps, task: ChunkTask, reason: string): Promise<void> {
+  const { batch, chunk } = task;
   // Validation is a function of facts that are fixed: run it, so that quarantined records keep their reasons.
-  const { quarantined } = await createValidateChunk(deps)({ batch, chunk });
-  const valid = await readValidated(deps, { batch, chunk });
+  const { quarantined } = await createValidateChunk(deps)(task);
+  const valid = await readValidated(deps, batch.id, chunk);
   const results: GroupResult[] = [];
   for (const [group, records] of Map.groupBy(valid, (record) => record.group)) {
-    const task = {
+    const marker = {
       markerId: markerId(batch.id, chunk, group),
       origin: originOf(batch, bucketOf((records[0] as ValidRecord).key)),
       markerTtlSeconds: deps.markerTtlSeconds,
     };
     const indices = records.map(({ index }) => index);
-    results.push(await closeGroup(deps.documents, task, indices, reason));
+    results.push(await closeGroup(deps.documents, marker, indices, reason));
   }
   const decided = results.flatMap(({ verdicts }) => verdicts);
   const requestCharge = results.reduce((total, result) => total + result.requestCharge, 0);

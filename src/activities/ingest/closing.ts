@@ -2,13 +2,15 @@ import {
   isClosed,
   type Archive,
   type Batch,
+  type BatchStatus,
   type ChunkVerdicts,
   type ClosedStatus,
   type Failure,
 } from '../../domain/ingest/batch';
 import { inboxName } from '../../domain/ingest/names';
-import { sum } from '../../domain/ingest/verdict';
+import { sum, type VerdictCounts } from '../../domain/ingest/verdict';
 import type { IngestDeps } from './deps';
+import type { SeenBatch } from './openBatch';
 
 export interface Closing {
   readonly status: ClosedStatus;
@@ -17,36 +19,43 @@ export interface Closing {
   readonly failure?: Failure;
 }
 
+export interface Closed {
+  readonly status: BatchStatus;
+  readonly counts?: VerdictCounts;
+}
+
 /**
  * Writes the summary and closes the batch, unless somebody else has; then empties its inbox, which only now nobody
  * needs any more.
- * @returns the batch as it is closed
+ * @returns how the batch is closed
  */
 export async function close(
   deps: Pick<IngestDeps, 'batches' | 'blobs' | 'now'>,
-  batchId: string,
-  closing: Closing,
-): Promise<Batch> {
-  const { status, files, archive, failure } = closing;
+  { header, etag }: SeenBatch,
+  { status, files, archive, failure }: Closing,
+): Promise<Closed> {
   const counts = sum(files.map((file) => file.counts));
   const requestCharge = Math.round(files.reduce((total, file) => total + file.requestCharge, 0) * 100) / 100;
-  for (;;) {
-    const found = await deps.batches.read(batchId);
-    if (!found) throw new Error(`Batch ${batchId} has no document.`);
-    const { batch, etag } = found;
-    if (isClosed(batch.status)) return batch;
-    const completedAt = deps.now().toISOString();
-    const closed: Batch = {
-      ...batch,
-      status,
-      completedAt,
-      counts,
-      requestCharge,
-      archive,
-      ...(failure ? { failure } : {}),
-    };
-    if ((await deps.batches.replace(closed, etag)) === 'conflict') continue;
-    await deps.blobs.remove('inbox', inboxName(batch.id, batch.contentHash));
-    return closed;
+  const completedAt = deps.now().toISOString();
+  const summary: Partial<Batch> = {
+    status,
+    completedAt,
+    counts,
+    requestCharge,
+    archive,
+    ...(failure ? { failure } : {}),
+  };
+  for (let condition = etag; ;) {
+    const updated = await deps.batches.update(header.id, condition, summary);
+    if (updated.type === 'updated') {
+      await deps.blobs.remove('inbox', inboxName(header.id, header.contentHash));
+      return { status, counts };
+    }
+    const found = await deps.batches.read(header.id);
+    if (!found) throw new Error(`Batch ${header.id} has no document.`);
+    const { batch } = found;
+    if (isClosed(batch.status))
+      return { status: batch.status, ...(batch.counts ? { counts: batch.counts } : {}) };
+    condition = found.etag;
   }
 }

@@ -1,12 +1,13 @@
 import { bucketOf } from '../../domain/keys';
 import type { RecordEvent } from '../../clients/hub';
+import type { ChunkTask } from './chunks';
 import type { IngestDeps } from './deps';
-import { readValidated, type ChunkTask } from './validateChunk';
+import { readValidated } from './validateChunk';
 
 /** Sends a chunk's valid records to the hub, the log of valid records. A second execution sends the same ids again. */
 export function createPublishChunk(deps: Pick<IngestDeps, 'blobs' | 'hub'>) {
   return async function publishChunk(task: ChunkTask): Promise<{ events: number; sends: number }> {
-    const records = await readValidated(deps, task);
+    const records = await readValidated(deps, task.batch.id, task.chunk);
     const { id: batchId, dataset, schemaVersion } = task.batch;
     if (records.length === 0) return { events: 0, sends: 0 };
     const events = records.map(({ index, key, eventTime, deleted, data }): RecordEvent => ({

@@ -4,9 +4,10 @@ import type { GroupOrigin } from '../../domain/ingest/decide';
 import { markerId } from '../../domain/ingest/names';
 import type { ValidRecord } from '../../domain/ingest/validation';
 import { bucketOf, partitionKey } from '../../domain/keys';
+import type { ChunkTask } from './chunks';
 import type { IngestDeps } from './deps';
 import { upsertGroup } from './upsertGroup';
-import { readValidated, type ChunkTask } from './validateChunk';
+import { readValidated } from './validateChunk';
 import { storeVerdicts } from './verdictFile';
 
 /** The batch, as far as the decisions on one bucket's records depend on it. */
@@ -25,7 +26,7 @@ export function createUpsertChunk(
 ) {
   return async function upsertChunk(task: ChunkTask & { quarantined: number }): Promise<ChunkVerdicts> {
     const { batch, chunk, quarantined } = task;
-    const valid = await readValidated(deps, task);
+    const valid = await readValidated(deps, task.batch.id, task.chunk);
     const groups = [...Map.groupBy(valid, ({ group }) => group)];
     const results = await mapLimited(groups, deps.groupConcurrency, ([group, records]) =>
       upsertGroup(deps.documents, {

@@ -5,15 +5,10 @@ import type { ChunkRecord } from '../../domain/ingest/split';
 import { validateRecord, type QuarantinedRecord, type ValidRecord } from '../../domain/ingest/validation';
 import type { Json } from '../../domain/json';
 import { keyOf } from '../../domain/keys';
+import { readChunk, type ChunkTask } from './chunks';
 import type { IngestDeps } from './deps';
 import { fromLines, mustExist, toLines } from './lines';
 import { claimMedia } from './media';
-
-/** A chunk of a batch, as activities are told of it. */
-export interface ChunkTask {
-  readonly batch: BatchHeader;
-  readonly chunk: number;
-}
 
 export interface ChunkValidation {
   readonly valid: number;
@@ -25,10 +20,10 @@ export interface ChunkValidation {
  * schema's version and the time of receipt. The result is stored once, and what is stored is what counts.
  */
 export function createValidateChunk(deps: Pick<IngestDeps, 'blobs' | 'schemas'>) {
-  return async function validateChunk({ batch, chunk }: ChunkTask): Promise<ChunkValidation> {
+  return async function validateChunk(task: ChunkTask): Promise<ChunkValidation> {
+    const { batch, chunk } = task;
     const name = chunkName(batch.id, chunk);
-    const content = mustExist(await deps.blobs.read('chunks', name), `Chunk ${name}`);
-    const { valid, quarantined } = await validateAll(deps, batch, fromLines<ChunkRecord>(content));
+    const { valid, quarantined } = await validateAll(deps, batch, await readChunk(deps, task));
     // First the quarantine, then the file that makes it count.
     if (quarantined.length > 0) await deps.blobs.create('quarantine', name, toLines(quarantined));
     const metadata = { valid: String(valid.length), quarantined: String(quarantined.length) };
@@ -80,8 +75,9 @@ function countsIn(name: string, metadata: Record<string, string> | undefined): C
 /** Reads the stored result of {@link createValidateChunk}. */
 export async function readValidated(
   { blobs }: Pick<IngestDeps, 'blobs'>,
-  { batch, chunk }: ChunkTask,
+  batchId: string,
+  chunk: number,
 ): Promise<ValidRecord[]> {
-  const name = chunkName(batch.id, chunk);
+  const name = chunkName(batchId, chunk);
   return fromLines<ValidRecord>(mustExist(await blobs.read('validated', name), `Validated chunk ${name}`));
 }

@@ -1,11 +1,9 @@
 import type { OrchestrationContext, OrchestrationHandler } from 'durable-functions';
 import type { IngestActivities } from '../../activities/ingest';
-import type { Completed } from '../../activities/ingest/completeBatch';
+import type { Closed } from '../../activities/ingest/closing';
+import type { Completion } from '../../activities/ingest/completeBatch';
+import type { OpenBatchInput } from '../../activities/ingest/openBatch';
 import { activityCalls } from '../activityCalls';
-
-export interface IngestBatchInput {
-  readonly batchId: string;
-}
 
 /**
  * A batch's way: open → archive → validate → publish → upsert → complete. Only references and counts pass through
@@ -13,29 +11,29 @@ export interface IngestBatchInput {
  */
 export const ingestBatch: OrchestrationHandler = function* (context: OrchestrationContext) {
   const activities = activityCalls<IngestActivities>(context);
-  const { batchId } = context.df.getInput<IngestBatchInput>();
   const progress = (stage: string, chunks: number): void => context.df.setCustomStatus({ stage, chunks });
 
-  const opened = yield* activities.run('openBatch', { batchId });
-  if (opened.type === 'closed') return { status: opened.status } satisfies Completed;
-  const { header: batch, fanOut } = opened;
-  const chunks = Array.from({ length: opened.chunks }, (_, chunk) => ({ batch, chunk }));
+  const opened = yield* activities.run('openBatch', context.df.getInput<OpenBatchInput>());
+  if (opened.type === 'closed') return { status: opened.status } satisfies Closed;
+  const { header, etag, chunks, fanOut } = opened;
+  const tasks = Array.from({ length: chunks }, (_, chunk) => ({ batch: header, chunk, chunks }));
 
-  progress('archiving', chunks.length);
-  const archive = yield* activities.run('archiveBatch', { batch });
+  progress('archiving', chunks);
+  const archive = yield* activities.run('archiveBatch', { batch: header });
 
-  progress('validating', chunks.length);
-  const validated = yield* activities.runAll('validateChunk', chunks, fanOut);
+  progress('validating', chunks);
+  const validated = yield* activities.runAll('validateChunk', tasks, fanOut);
   const quarantined = validated.map((chunk) => chunk.quarantined);
-  const rejected = batch.onInvalid === 'reject' && quarantined.some((count) => count > 0);
+  const rejected = header.onInvalid === 'reject' && quarantined.some((count) => count > 0);
 
+  let outcome: Completion['outcome'] = { type: 'rejected', quarantined };
   if (!rejected) {
-    progress('publishing', chunks.length);
-    yield* activities.runAll('publishChunk', chunks, fanOut);
-    progress('upserting', chunks.length);
-    const upserts = chunks.map((chunk, number) => ({ ...chunk, quarantined: quarantined[number] ?? 0 }));
-    yield* activities.runAll('upsertChunk', upserts, fanOut);
+    progress('publishing', chunks);
+    yield* activities.runAll('publishChunk', tasks, fanOut);
+    progress('upserting', chunks);
+    const upserts = tasks.map((task) => ({ ...task, quarantined: quarantined[task.chunk] ?? 0 }));
+    outcome = { type: 'applied', files: yield* activities.runAll('upsertChunk', upserts, fanOut) };
   }
-  progress('completing', chunks.length);
-  return yield* activities.run('completeBatch', { batch, archive, quarantined, rejected });
+  progress('completing', chunks);
+  return yield* activities.run('completeBatch', { header, etag, archive, outcome });
 };

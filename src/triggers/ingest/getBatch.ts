@@ -1,7 +1,7 @@
 import type { HttpRequest } from '@azure/functions';
 import { listVerdicts } from '../../activities/ingest/verdictFile';
 import type { StoredBatch } from '../../clients/batches';
-import { countsOf, type Batch } from '../../domain/ingest/batch';
+import { countsOf, isClosed, type Batch, type ChunkVerdicts } from '../../domain/ingest/batch';
 import type { Counts } from '../../domain/ingest/verdict';
 import { Problem } from '../../domain/problem';
 import { apiBase, json, type Handler } from '../http';
@@ -26,16 +26,27 @@ export async function batchOf(
 /** `GET /api/batches/{batchId}`: what became of a batch so far. */
 export function createGetBatch(deps: TriggerDeps): Handler {
   return async (request) => {
-    const id = request.params['batchId'] ?? '';
-    // In this order: a chunk that gets its verdicts in between is then counted as in flight, not twice or never.
-    const files = BATCH_ID.test(id) ? await listVerdicts(deps.blobs, id) : [];
-    const { batch } = await batchOf(request, deps);
+    const found = await batchOf(request, deps);
+    const { batch, files } = isClosed(found.batch.status)
+      ? { batch: found.batch, files: [] }
+      : await countOpen(deps, found.batch.id);
     const counts: Counts = batch.counts
       ? { accepted: batch.accepted, ...batch.counts, inFlight: 0 }
       : countsOf(batch, files);
     const charge = batch.requestCharge ?? files.reduce((total, file) => total + file.requestCharge, 0);
     return json(200, describe(batch, counts, charge, apiBase(request)));
   };
+}
+
+/** The listing first: a chunk that gets its verdicts in between is then counted as in flight, not twice or never. */
+async function countOpen(
+  { blobs, batches }: TriggerDeps,
+  id: string,
+): Promise<{ batch: Batch; files: ChunkVerdicts[] }> {
+  const files = await listVerdicts(blobs, id);
+  const found = await batches.read(id);
+  if (!found) throw new Error(`Batch ${id} is gone.`);
+  return { batch: found.batch, files };
 }
 
 function describe(

@@ -1,6 +1,8 @@
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
 import { getClient, type DurableClient } from 'durable-functions';
-import type { Batch } from '../../domain/ingest/batch';
+import type { OpenBatchInput } from '../../activities/ingest/openBatch';
+import type { StoredBatch } from '../../clients/batches';
+import { headerOf } from '../../domain/ingest/batch';
 import { signLink, type LinkOperation } from '../../domain/links';
 import { Problem } from '../../domain/problem';
 import { apiBase, json, type Handler } from '../http';
@@ -34,7 +36,7 @@ export function createPostBatch(deps: TriggerDeps): Handler {
       await deps.schemas.keep(dataset);
       const reservation = await reserve(deps, reception, key);
       const client = getClient(context);
-      if (!reservation.replayed) await start(client, reservation.batch, context);
+      if (!reservation.replayed) await start(client, reservation, context);
       return accepted(request, deps, reservation, client);
     } finally {
       if (name !== undefined) receiving.delete(name);
@@ -43,9 +45,15 @@ export function createPostBatch(deps: TriggerDeps): Handler {
 }
 
 /** A batch that is reserved will run: when its start fails, a timer starts it. */
-async function start(client: DurableClient, { id }: Batch, context: InvocationContext): Promise<void> {
+async function start(
+  client: DurableClient,
+  { batch, etag }: StoredBatch,
+  context: InvocationContext,
+): Promise<void> {
+  const { id } = batch;
+  const input: OpenBatchInput = { batchId: id, reserved: { header: headerOf(batch), etag } };
   try {
-    await client.startNew(INGEST_BATCH, { instanceId: id, input: { batchId: id } });
+    await client.startNew(INGEST_BATCH, { instanceId: id, input });
   } catch (error) {
     context.warn(`Batch ${id} was accepted, but not started; the sweep will start it.`, error);
   }

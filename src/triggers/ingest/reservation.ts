@@ -6,11 +6,10 @@ import { Problem } from '../../domain/problem';
 import type { TriggerDeps } from './deps';
 import type { Reception } from './reception';
 
-export interface Reservation {
-  readonly batch: Batch;
+export type Reservation =
+  | { readonly replayed: false; readonly batch: Batch; readonly etag: string }
   /** The same request was accepted before: nothing was stored now. */
-  readonly replayed: boolean;
-}
+  | { readonly replayed: true; readonly batch: Batch };
 
 /**
  * The id that an idempotency key stands for. `term` counts the lifetimes that have passed: batches are never
@@ -50,19 +49,20 @@ async function store(deps: TriggerDeps, { body, ...fixed }: Reception, id: strin
     await deps.blobs.put('inbox', inbox, body);
     try {
       const reserved = await deps.batches.reserve(batch);
-      if (reserved.created) return { batch, replayed: false };
-      const { batch: winner } = reserved.existing;
+      if (reserved.created) return { replayed: false, batch, etag: reserved.etag };
+      const { batch: winner, etag } = reserved.existing;
       if (winner.contentHash !== batch.contentHash) await deps.blobs.remove('inbox', inbox);
+      // Ours: the answer to an earlier attempt got lost.
+      if (attempt > 1 && winner.receivedAt === batch.receivedAt) return { replayed: false, batch, etag };
       return replay(winner, batch);
     } catch (error) {
-      // An answer that got lost: the next attempt finds the reservation, which is ours if its content is.
       if (error instanceof Problem || attempt === ATTEMPTS) throw error;
     }
   }
 }
 
 function replay(batch: Batch, request: Pick<Batch, 'contentHash'>): Reservation {
-  if (batch.contentHash === request.contentHash) return { batch, replayed: true };
+  if (batch.contentHash === request.contentHash) return { replayed: true, batch };
   throw new Problem(
     'idempotency-key-reused',
     `This Idempotency-Key was used at ${batch.receivedAt} for other content. Use a new key for new content.`,

@@ -1,0 +1,70 @@
+import { mapLimited } from '../../clients/once';
+import type { BatchHeader, Chunk } from '../../domain/ingest/batch';
+import { frame } from '../../domain/ingest/framing';
+import { archiveName, chunkName, inboxName } from '../../domain/ingest/names';
+import { SPLIT_LIMITS, Splitter, type ChunkRecord } from '../../domain/ingest/split';
+import type { IngestDeps } from './deps';
+import { fromLines, mustExist } from './lines';
+
+type Deps = Pick<IngestDeps, 'blobs' | 'schemas'>;
+
+/** A chunk of a batch, as activities are told of it. */
+export interface ChunkTask {
+  readonly batch: BatchHeader;
+  readonly chunk: number;
+  /** How many chunks the batch has. */
+  readonly chunks: number;
+}
+
+const WRITES_AT_A_TIME = 4;
+
+/**
+ * Splits a batch and writes its chunks; a second execution finds the same ones there. The chunk of a batch that has
+ * only one is not written: whoever needs it splits the body again, which gives the same.
+ * @returns the manifest
+ */
+export async function writeChunks(deps: Deps, batch: BatchHeader): Promise<Chunk[]> {
+  const parts = await split(deps, batch);
+  if (parts.length > 1) {
+    await mapLimited(parts, WRITES_AT_A_TIME, ({ body }, number) =>
+      deps.blobs.create('chunks', chunkName(batch.id, number), Buffer.from(body)),
+    );
+  }
+  return parts.map(({ chunk }) => chunk);
+}
+
+/** The records of a chunk. */
+export async function readChunk(deps: Deps, { batch, chunk, chunks }: ChunkTask): Promise<ChunkRecord[]> {
+  if (chunks === 1)
+    return (await split(deps, batch)).flatMap(({ body }) => fromLines<ChunkRecord>(Buffer.from(body)));
+  const name = chunkName(batch.id, chunk);
+  return fromLines<ChunkRecord>(mustExist(await deps.blobs.read('chunks', name), `Chunk ${name}`));
+}
+
+async function split(
+  { blobs, schemas }: Deps,
+  batch: BatchHeader,
+): Promise<{ chunk: Chunk; body: string }[]> {
+  const { dataset } = await schemas.at(batch.dataset, batch.schemaVersion);
+  const framed = frame(await bodyOf(blobs, batch), batch.format, batch.accepted);
+  if (!framed.ok)
+    throw new Error(`The body of batch ${batch.id} cannot be framed again: ${framed.fault.reason}`);
+  if (framed.records.length !== batch.accepted) {
+    throw new Error(
+      `The body of batch ${batch.id} holds ${framed.records.length} records, not ${batch.accepted}.`,
+    );
+  }
+  const parts: { chunk: Chunk; body: string }[] = [];
+  const splitter = new Splitter(dataset.key, SPLIT_LIMITS, (chunk, body) => parts.push({ chunk, body }));
+  framed.records.forEach((record, index) => splitter.add(index, record));
+  splitter.end();
+  return parts;
+}
+
+/** The inbox is emptied when the batch is closed; an activity that still runs then finds the body in the archive. */
+async function bodyOf(blobs: IngestDeps['blobs'], batch: BatchHeader): Promise<Buffer> {
+  const received = await blobs.read('inbox', inboxName(batch.id, batch.contentHash));
+  return (
+    received ?? mustExist(await blobs.read('archive', archiveName(batch)), `The body of batch ${batch.id}`)
+  );
+}
