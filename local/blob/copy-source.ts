@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { checkSas } from './auth/sas';
 import { fail, failed, type Failure } from './errors';
 import type { CopySource } from './operations/copy-blob';
@@ -9,7 +10,7 @@ const NEED = { resource: 'o', anyOf: 'r', serviceSas: true } as const;
 /** What the endpoint knows about itself. */
 export interface Endpoint {
   readonly account: string;
-  readonly key: Buffer;
+  readonly key: KeyObject;
   readonly port: number;
 }
 

@@ -98,10 +98,15 @@ export function findContainer(store: Store, request: BlobRequest): ContainerReco
   return store.containers.find(request.container) ?? fail('ContainerNotFound');
 }
 
+/** The id of the request's container. */
+export function findContainerId(store: Store, request: BlobRequest): number | Failure {
+  return store.containers.id(request.container) ?? fail('ContainerNotFound');
+}
+
 export function findBlob(store: Store, request: BlobRequest): BlobRecord | Failure {
-  const container = findContainer(store, request);
+  const container = findContainerId(store, request);
   if (failed(container)) return container;
-  return store.blobs.find(container.id, request.blob) ?? fail('BlobNotFound');
+  return store.blobs.find(container, request.blob) ?? fail('BlobNotFound');
 }
 
 /** The blob that a read asks for, if its conditions and lease allow it. */

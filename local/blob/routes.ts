@@ -4,7 +4,7 @@ import { failed } from './errors';
 import * as containers from './operations/containers';
 import { copyBlob } from './operations/copy-blob';
 import { deleteBlob } from './operations/delete-blob';
-import { getBlob, getBlobProperties } from './operations/get-blob';
+import { getBlob, getBlobMetadata, getBlobProperties } from './operations/get-blob';
 import { getBlockList } from './operations/get-block-list';
 import { leaseBlob } from './operations/lease-blob';
 import { listBlobs } from './operations/list-blobs';
@@ -65,8 +65,8 @@ const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['GET blob blocklist', { need: blob('r'), run: getBlockList }],
   ['GET blob', { need: blob('r'), run: getBlob }],
   ['HEAD blob', { need: blob('r'), run: getBlobProperties }],
-  ['GET blob metadata', { need: blob('r'), run: getBlobProperties }],
-  ['HEAD blob metadata', { need: blob('r'), run: getBlobProperties }],
+  ['GET blob metadata', { need: blob('r'), run: getBlobMetadata }],
+  ['HEAD blob metadata', { need: blob('r'), run: getBlobMetadata }],
   ['PUT blob metadata', { need: blob('w'), run: setBlobMetadata }],
   ['PUT blob properties', { need: blob('w'), run: setBlobProperties }],
   ['DELETE blob', { need: blob('d'), run: deleteBlob }],

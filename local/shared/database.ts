@@ -21,11 +21,19 @@ export class Database {
   private queue: Pending[] = [];
   private scheduled = false;
 
-  /** @throws when the file is no SQLite database, or is damaged; nothing is overwritten then. */
-  constructor(readonly file: string) {
+  /**
+   * `exclusive` keeps every other process out for as long as the database is open, and needs no `-shm` file, so that
+   * a store can be opened on a full disk (https://sqlite.org/wal.html#noshm).
+   * @throws when the file is no SQLite database, or is damaged; nothing is overwritten then.
+   */
+  constructor(
+    readonly file: string,
+    options: { readonly exclusive?: boolean } = {},
+  ) {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     this.db = new DatabaseSync(file);
     try {
+      if (options.exclusive) this.db.exec('PRAGMA locking_mode=EXCLUSIVE');
       this.db.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=OFF;');
     } catch (error) {
       this.db.close();

@@ -128,6 +128,7 @@ async function crashUnderLoad(seed: number, env: NodeJS.ProcessEnv): Promise<Map
     }
   };
   await Promise.allSettled(Array.from({ length: WRITERS }, (_, writer) => write(writer)));
+  child.kill('SIGKILL'); // Still alive only if writes were refused, which the next line tells.
   await exited;
   expect(acknowledged).toBeGreaterThanOrEqual(killAfter);
   return histories;

@@ -1,10 +1,11 @@
+import type { KeyObject } from 'node:crypto';
 import { fail, failed, type Failure } from '../errors';
 import type { BlobRequest, Grant } from '../protocol';
 import { checkSas, type SasNeed } from './sas';
 import { checkSharedKey } from './shared-key';
 
 /** Decides whether the request may do what needs `need`: by the account key, or by a SAS. */
-export function authorize(request: BlobRequest, need: SasNeed, key: Buffer, now: number): Grant | Failure {
+export function authorize(request: BlobRequest, need: SasNeed, key: KeyObject, now: number): Grant | Failure {
   if (request.header('authorization') !== undefined) {
     const checked = checkSharedKey(request, key, now);
     if (failed(checked)) return checked;

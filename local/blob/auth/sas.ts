@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, type KeyObject } from 'node:crypto';
 import { fail, type Failure } from '../errors';
 import { sameSignature } from './shared-key';
 
@@ -113,7 +113,7 @@ export function checkSas(
   query: Query,
   target: SasTarget,
   need: SasNeed,
-  key: Buffer,
+  key: KeyObject,
   now: number,
 ): { readonly mayReplace: boolean } | Failure {
   const malformed = refuseForm(query, target);

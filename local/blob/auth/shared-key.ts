@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { fail, type Failure } from '../errors';
 import { MAX_CLOCK_SKEW_MS } from '../limits';
 import type { BlobRequest } from '../protocol';
@@ -115,7 +115,7 @@ function refuseDate(request: BlobRequest, now: number): Failure | undefined {
  */
 export function checkSharedKey(
   request: BlobRequest,
-  key: Buffer,
+  key: KeyObject,
   now: number,
 ): { readonly utf8Headers: boolean } | Failure {
   const given = /^SharedKey ([^:]+):(.+)$/.exec(request.header('authorization') ?? '');

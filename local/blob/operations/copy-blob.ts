@@ -33,9 +33,13 @@ function readPlan(request: BlobRequest, source: CopySource): Plan | Failure {
 }
 
 function findSource(store: Store, { source, sourceConditions }: Plan): BlobRecord | Failure {
-  const container = store.containers.find(source.container);
-  const blob = container && store.blobs.find(container.id, source.blob);
-  if (!blob) return fail(container ? 'BlobNotFound' : 'ContainerNotFound', 'It is the source of the copy.');
+  const container = store.containers.id(source.container);
+  const blob = container === undefined ? undefined : store.blobs.find(container, source.blob);
+  if (!blob)
+    return fail(
+      container === undefined ? 'ContainerNotFound' : 'BlobNotFound',
+      'It is the source of the copy.',
+    );
   return checkRead(sourceConditions, blob) ? fail('ConditionNotMet', 'It is one on the source.') : blob;
 }
 

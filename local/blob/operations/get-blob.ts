@@ -1,9 +1,9 @@
 import { blobHeaders, OVERRIDES } from '../resource-headers';
 import { Crc64, md5Of } from '../checksum';
 import { fail, failed, type Failure } from '../errors';
-import { readableBlob } from '../inputs';
+import { metadataHeaders, readableBlob } from '../inputs';
 import { MAX_CHECKED_RANGE } from '../limits';
-import type { BlobRequest, HeaderValues, Outcome } from '../protocol';
+import { stateHeaders, type BlobRequest, type HeaderValues, type Outcome } from '../protocol';
 import { ContentReader } from '../store/reader';
 import type { Store } from '../store/store';
 
@@ -96,4 +96,11 @@ export function getBlobProperties(store: Store, request: BlobRequest): Outcome {
       ...overrides(request),
     },
   };
+}
+
+/** https://learn.microsoft.com/rest/api/storageservices/get-blob-metadata: by GET, so the length is that of the empty body. */
+export function getBlobMetadata(store: Store, request: BlobRequest): Outcome {
+  const blob = readableBlob(store, request);
+  if (failed(blob)) return blob;
+  return { status: 200, headers: { ...stateHeaders(blob), ...metadataHeaders(blob.metadata) } };
 }

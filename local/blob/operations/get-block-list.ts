@@ -1,5 +1,5 @@
 import { fail, failed } from '../errors';
-import { findContainer } from '../inputs';
+import { findContainerId } from '../inputs';
 import { refuseRead } from '../lease';
 import { stateHeaders, type BlobRequest, type Outcome } from '../protocol';
 import type { Store } from '../store/store';
@@ -17,15 +17,15 @@ export function getBlockList(store: Store, request: BlobRequest): Outcome {
   const type = request.query.get('blocklisttype')?.toLowerCase() ?? 'committed';
   if (!['committed', 'uncommitted', 'all'].includes(type))
     return fail('InvalidQueryParameterValue', 'blocklisttype');
-  const container = findContainer(store, request);
+  const container = findContainerId(store, request);
   if (failed(container)) return container;
-  const blob = store.blobs.find(container.id, request.blob);
-  const staged = store.blocks.list(container.id, request.blob);
+  const blob = store.blobs.find(container, request.blob);
+  const staged = store.blocks.list(container, request.blob);
   if (!blob && (staged.length === 0 || type === 'committed')) return fail('BlobNotFound');
   const refused = refuseRead(blob?.lease, request.header('x-ms-lease-id'), store.now());
   if (refused) return refused;
   const committed: Block[] = [];
-  for (const [, size, id] of blob ? store.blobs.parts(container.id, request.blob) : []) {
+  for (const [, size, id] of blob ? store.blobs.parts(container, request.blob) : []) {
     if (id !== undefined) committed.push({ id, size });
   }
   const body =

@@ -1,5 +1,5 @@
 import { fail, failed } from '../errors';
-import { findContainer, readNumber } from '../inputs';
+import { findContainerId, readNumber } from '../inputs';
 import { isLocked, leaseKind, leaseState } from '../lease';
 import { MAX_LIST_RESULTS } from '../limits';
 import { readMarker, writeMarker } from '../marker';
@@ -137,7 +137,7 @@ export function listBlobs(store: Store, request: BlobRequest): Outcome {
   const unknown = include.find((part) => !INCLUDABLE.has(part));
   if (unknown !== undefined)
     return fail('NotImplemented', `include=${unknown.slice(0, 40)} is not implemented.`);
-  const container = findContainer(store, request);
+  const container = findContainerId(store, request);
   if (failed(container)) return container;
 
   const prefix = request.query.get('prefix') ?? '';
@@ -145,7 +145,7 @@ export function listBlobs(store: Store, request: BlobRequest): Outcome {
   const max = limit ?? MAX_LIST_RESULTS;
   const from =
     marker !== undefined && Buffer.compare(Buffer.from(marker), Buffer.from(prefix)) > 0 ? marker : prefix;
-  const page = collect(store, { container: container.id, prefix, delimiter, from, max });
+  const page = collect(store, { container, prefix, delimiter, from, max });
   const now = store.now();
   const withMetadata = include.includes('metadata');
   const withCopy = include.includes('copy');
@@ -156,7 +156,7 @@ export function listBlobs(store: Store, request: BlobRequest): Outcome {
     (delimiter === '' ? '' : element('Delimiter', delimiter)) +
     `<Blobs>${page.items.map((item) => render(item, withMetadata, withCopy, now)).join('')}</Blobs>` +
     element('NextMarker', page.next === undefined ? '' : writeMarker(page.next));
-  const root = `ServiceEndpoint="/${escapeXml(request.account)}/" ContainerName="${escapeXml(container.name)}"`;
+  const root = `ServiceEndpoint="/${escapeXml(request.account)}/" ContainerName="${escapeXml(request.container)}"`;
   return {
     status: 200,
     headers: { 'Content-Type': 'application/xml' },

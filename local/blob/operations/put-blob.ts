@@ -1,7 +1,7 @@
 import { checkWrite, readConditions, type Conditions } from '../conditions';
 import { fail, failed, type Failure } from '../errors';
 import {
-  findContainer,
+  findContainerId,
   readExpected,
   readLength,
   readMd5,
@@ -10,7 +10,7 @@ import {
   refuseChecksums,
 } from '../inputs';
 import { afterWrite, refuseWrite } from '../lease';
-import { MAX_PUT_BLOB_SIZE } from '../limits';
+import { INLINE_CONTENT_SIZE, MAX_PUT_BLOB_SIZE } from '../limits';
 import { stateHeaders, type BlobRequest, type Outcome } from '../protocol';
 import type { Store, Transaction } from '../store/store';
 import type { BlobProperties, BlobRecord, Metadata, Part } from '../store/tables';
@@ -33,16 +33,16 @@ function checkReplace(
   request: BlobRequest,
   conditions: Conditions,
 ): { container: number; replaced: BlobRecord | undefined } | Failure {
-  const container = findContainer(store, request);
+  const container = findContainerId(store, request);
   if (failed(container)) return container;
-  const replaced = store.blobs.find(container.id, request.blob);
+  const replaced = store.blobs.find(container, request.blob);
   const leaseId = request.header('x-ms-lease-id');
   const refused = checkWrite(conditions, replaced) ?? refuseWrite(replaced?.lease, leaseId, store.now());
   if (refused) return refused;
   if (replaced && !request.grant.mayReplace) {
     return fail('AuthorizationPermissionMismatch', 'The SAS permits to create blobs, and this one exists.');
   }
-  return { container: container.id, replaced };
+  return { container, replaced };
 }
 
 /** Refuses early what the transaction would refuse, before a large body is stored in vain. */
@@ -96,7 +96,7 @@ export async function putBlob(store: Store, request: BlobRequest): Promise<Outco
   if (failed(metadata)) return metadata;
   const conditions = readConditions(request.header);
   if (failed(conditions)) return conditions;
-  const early = refuseEarly(store, request, conditions);
+  const early = length > INLINE_CONTENT_SIZE ? refuseEarly(store, request, conditions) : undefined;
   if (early) return early;
 
   const received = await store.content.receive(request.body, length, expected.crc64 !== undefined);

@@ -1,5 +1,5 @@
 import { fail, failed, type Failure } from '../errors';
-import { findContainer, readExpected, readLength, refuseChecksums } from '../inputs';
+import { findContainerId, readExpected, readLength, refuseChecksums } from '../inputs';
 import { refuseWrite } from '../lease';
 import { MAX_BLOCK_ID_SIZE, MAX_BLOCK_SIZE, MAX_UNCOMMITTED_BLOCKS } from '../limits';
 import type { BlobRequest, Outcome } from '../protocol';
@@ -19,17 +19,17 @@ function readBlockId(request: BlobRequest): string | Failure {
 }
 
 function checkStage(store: Store, request: BlobRequest, id: string): number | Failure {
-  const container = findContainer(store, request);
+  const container = findContainerId(store, request);
   if (failed(container)) return container;
-  const blob = store.blobs.find(container.id, request.blob);
+  const blob = store.blobs.find(container, request.blob);
   const refused = refuseWrite(blob?.lease, request.header('x-ms-lease-id'), store.now());
   if (refused) return refused;
   if (blob && !request.grant.mayReplace) return fail('AuthorizationPermissionMismatch');
-  const { count, length } = store.blocks.staged(container.id, request.blob);
+  const { count, length } = store.blocks.staged(container, request.blob);
   if (length !== null && length !== id.length) {
     return fail('InvalidBlobOrBlock', 'All block ids of a blob must have the same length.');
   }
-  return count >= MAX_UNCOMMITTED_BLOCKS ? fail('BlockCountExceedsLimit') : container.id;
+  return count >= MAX_UNCOMMITTED_BLOCKS ? fail('BlockCountExceedsLimit') : container;
 }
 
 function stage(

@@ -43,52 +43,67 @@ function pragma(db: DatabaseSync, name: string): unknown {
   return row ? Object.values(row)[0] : undefined;
 }
 
-/** Looks at the file through a read-only connection: closing that one never writes, whatever state the file is in. */
-function inspect(file: string): void {
+/** SQLITE_IOERR_SHMOPEN, _SHMSIZE, _SHMMAP (https://sqlite.org/rescode.html): no room for the index of the log. */
+const NO_ROOM_TO_READ: readonly unknown[] = [4_618, 4_874, 5_386];
+const BUSY = 5;
+
+/** @throws when the database is not a whole store of this version. */
+function check(db: DatabaseSync, size: number): void {
+  if (pragma(db, 'schema_version') === 0) return;
+  if (pragma(db, 'application_id') !== APPLICATION_ID)
+    throw new Error('it is not the database of a blob store');
+  const version = pragma(db, 'user_version');
+  if (version !== SCHEMA_VERSION) throw new Error(`its version ${String(version)} is not ${SCHEMA_VERSION}`);
+  const checks =
+    size <= FULL_CHECK_SIZE
+      ? ['quick_check(1)']
+      : ['containers', 'blobs', 'blocks', 'shared'].map((table) => `quick_check('${table}')`);
+  for (const name of checks) {
+    const result = pragma(db, name);
+    if (result !== 'ok') throw new Error(`it is damaged: ${String(result)}`);
+  }
+}
+
+/**
+ * Checks the file through a read-only connection: closing that one never writes, whatever state the file is in.
+ * @returns false when a full disk does not even let it be read in this way.
+ */
+function checkReadOnly(file: string, size: number): boolean {
   const db = new DatabaseSync(file, { readOnly: true });
   try {
-    const tables = pragma(db, 'schema_version');
-    if (tables === 0) return;
-    if (pragma(db, 'application_id') !== APPLICATION_ID)
-      throw new Error('it is not the database of a blob store');
-    const version = pragma(db, 'user_version');
-    if (version !== SCHEMA_VERSION)
-      throw new Error(`its version ${String(version)} is not ${SCHEMA_VERSION}`);
-    const checks =
-      statSync(file).size <= FULL_CHECK_SIZE
-        ? ['quick_check(1)']
-        : ['containers', 'blobs', 'blocks', 'shared'].map((table) => `quick_check('${table}')`);
-    for (const check of checks) {
-      const result = pragma(db, check);
-      if (result !== 'ok') throw new Error(`it is damaged: ${String(result)}`);
-    }
+    check(db, size);
+    return true;
+  } catch (error) {
+    if (NO_ROOM_TO_READ.includes((error as { errcode?: unknown }).errcode)) return false;
+    throw error;
   } finally {
     db.close();
   }
 }
 
 /**
- * Opens the database of a blob store, creating it when missing, for this process alone.
+ * Opens the database of a blob store, creating it when missing, for this process alone: two processes on one store
+ * would sweep away each other's files.
  * @throws with a message naming the file when it is damaged, foreign, of another version or in use; it is left as it is.
  */
 export function openDatabase(file: string): Database {
   let database: Database | undefined;
   try {
-    if (existsSync(file)) inspect(file);
-    database = new Database(file);
+    const size = existsSync(file) ? statSync(file).size : 0;
+    const checked = size === 0 || checkReadOnly(file, size);
+    database = new Database(file, { exclusive: true });
     const { db } = database;
-    // Two processes on one store would sweep away each other's files.
-    db.exec('PRAGMA locking_mode = EXCLUSIVE');
+    if (!checked) check(db, size);
     db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA cache_size = ${CACHE_SIZE}`);
     db.exec('BEGIN EXCLUSIVE');
     if (pragma(db, 'schema_version') === 0) db.exec(SCHEMA);
-    // A write, so that the exclusive lock is really taken.
-    db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+    db.exec('COMMIT');
     return database;
   } catch (error) {
     database?.db.close();
-    const { errcode, message } = error as Error & { errcode?: number };
-    const reason = errcode === 5 ? 'another process uses it' : message; // 5 = SQLITE_BUSY
+    const { errcode, message, cause } = error as Error & { errcode?: number; cause?: { errcode?: number } };
+    const busy = errcode === BUSY || cause?.errcode === BUSY;
+    const reason = busy ? 'another process uses it' : message;
     throw new Error(`The blob store ${file} cannot be opened: ${reason}. Nothing was changed.`, {
       cause: error,
     });

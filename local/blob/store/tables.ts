@@ -71,6 +71,7 @@ function toBlob(row: Row): BlobRecord {
 /** Prepared statements over containers, and the list of those whose content is still to be removed. */
 export class Containers {
   private readonly byName: StatementSync;
+  private readonly idByName: StatementSync;
   private readonly insertRow: StatementSync;
   private readonly updateRow: StatementSync;
   private readonly deleteRow: StatementSync;
@@ -81,6 +82,7 @@ export class Containers {
 
   constructor(db: DatabaseSync) {
     this.byName = db.prepare('SELECT * FROM containers WHERE name = ?');
+    this.idByName = db.prepare('SELECT id FROM containers WHERE name = ?');
     this.insertRow = db.prepare(
       'INSERT INTO containers (name, etag, modified, metadata) VALUES (?, ?, ?, ?)',
     );
@@ -95,6 +97,11 @@ export class Containers {
   find(name: string): ContainerRecord | undefined {
     const row = this.byName.get(name);
     return row && toContainer(row);
+  }
+
+  /** The id alone, for the many operations that need nothing else. */
+  id(name: string): number | undefined {
+    return this.idByName.get(name)?.['id'] as number | undefined;
   }
 
   insert(name: string, etag: string, modified: number, metadata: Metadata): void {

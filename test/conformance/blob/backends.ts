@@ -49,9 +49,13 @@ export interface Context extends Backend {
   readonly container: ContainerClient;
 }
 
-/** Runs the cases once per backend. The context is there only inside the cases. */
-export function onEachBackend(what: string, cases: (context: () => Context) => void): void {
-  describe.each(Object.keys(BACKENDS))(`${what} (%s)`, (name) => {
+/** Runs the cases once per backend (or on those named). The context is there only inside the cases. */
+export function onEachBackend(
+  what: string,
+  cases: (context: () => Context) => void,
+  names = Object.keys(BACKENDS),
+): void {
+  describe.each(names)(`${what} (%s)`, (name) => {
     let context: Context | undefined;
     beforeAll(async () => {
       const backend = await BACKENDS[name]!();

@@ -1,0 +1,130 @@
+import { request } from 'node:http';
+import { BlobSASPermissions } from '@azure/storage-blob';
+import { content, onEachBackend, refusal } from './backends';
+
+interface Answer {
+  status: number | undefined;
+  code: string | string[] | undefined;
+}
+
+/** A request that the SDK would not make. */
+function send(
+  base: string,
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const { hostname, port } = new URL(base);
+  return new Promise((resolve, reject) => {
+    const message = request({ hostname, port, method, path, headers }, (reply) => {
+      reply.resume();
+      reply.on('end', () => resolve({ status: reply.statusCode, code: reply.headers['x-ms-error-code'] }));
+    });
+    message.on('error', reject);
+    message.end();
+  });
+}
+
+onEachBackend(
+  'the local endpoint',
+  (context) => {
+    const blobOf = (name: string) => context().container.getBlockBlobClient(name);
+
+    test('says of what it lacks that it is not implemented', async () => {
+      const { service, container } = context();
+      const blob = blobOf('lacking');
+      await blob.upload('x', 1);
+      const refused = await Promise.all(
+        [
+          container.getAppendBlobClient('append').create(),
+          container.getPageBlobClient('page').create(512),
+          blob.createSnapshot(),
+          blob.setTags({ a: '1' }),
+          blob.getTags(),
+          blob.setAccessTier('Cool'),
+          blob.upload('x', 1, { tier: 'Cool' }),
+          blob.upload('x', 1, { tags: { a: '1' } }),
+          blob.undelete(),
+          blob.syncUploadFromURL(blob.url),
+          blob.stageBlockFromURL('AAAA', blob.url),
+          blob.syncCopyFromURL('https://elsewhere.example/account/container/blob'),
+          blob.withSnapshot('2026-01-01T00:00:00.0000000Z').download(),
+          container.getAccessPolicy(),
+          container.getBlobLeaseClient().acquireLease(15),
+          service.setProperties({}),
+          service.getUserDelegationKey(new Date(), new Date(Date.now() + 3_600_000)),
+          container.listBlobsFlat({ includeUncommitedBlobs: true }).byPage().next(),
+        ].map(refusal),
+      );
+      expect(new Set(refused)).toEqual(new Set(['501 NotImplemented']));
+    });
+
+    test('answers about itself', async () => {
+      const { service } = context();
+      expect((await service.getAccountInfo()).accountKind).toBe('StorageV2');
+      expect((await service.getProperties()).deleteRetentionPolicy?.enabled).toBe(false);
+    });
+
+    test('answers malformed requests', async () => {
+      const { service } = context();
+      const { pathname } = new URL(service.url);
+      const account = pathname.replaceAll('/', '');
+      const get = (path: string, headers?: Record<string, string>) => send(service.url, 'GET', path, headers);
+      expect(await get(`/${account}/container/%zz`)).toEqual({ status: 400, code: 'InvalidUri' });
+      expect(await get(`/${account}/container/%ff%fe`)).toEqual({ status: 400, code: 'InvalidUri' });
+      expect(await get(`/${account}/container/x?a=%`)).toEqual({ status: 400, code: 'InvalidUri' });
+      expect(await get('/another/container/x')).toEqual({ status: 404, code: 'ResourceNotFound' });
+      expect(await get('/')).toEqual({ status: 404, code: 'ResourceNotFound' });
+      expect(await get(`/${account}/container/x`)).toEqual({
+        status: 401,
+        code: 'NoAuthenticationInformation',
+      });
+      const badAuthorization = {
+        authorization: `SharedKey ${account}:x`,
+        'x-ms-date': new Date().toUTCString(),
+      };
+      expect(await get(`/${account}/container/x`, badAuthorization)).toEqual({
+        status: 403,
+        code: 'AuthenticationFailed',
+      });
+      expect(await send(service.url, 'TRACE', `/${account}/container/x`)).toEqual({
+        status: 501,
+        code: 'NotImplemented',
+      });
+    });
+
+    test('forgets an upload whose client went away', async () => {
+      const blob = blobOf('abandoned');
+      const expiresOn = new Date(Date.now() + 3_600_000);
+      const url = await blob.generateSasUrl({ permissions: BlobSASPermissions.parse('w'), expiresOn });
+      const upload = request(url, {
+        method: 'PUT',
+        headers: { 'content-length': 10_000_000, 'x-ms-blob-type': 'BlockBlob' },
+      });
+      const gone = new Promise((resolve) => upload.on('close', resolve).on('error', resolve));
+      upload.write(content(2_000_000), () => upload.destroy());
+      await gone;
+      expect(await blob.exists()).toBe(false);
+      const data = content(100_000);
+      await blob.upload(data, data.length);
+      expect((await blob.downloadToBuffer()).equals(data)).toBe(true);
+    });
+
+    test('refuses a body larger than a list of blocks can be', async () => {
+      const blob = blobOf('long-list');
+      const expiresOn = new Date(Date.now() + 3_600_000);
+      const sas = await blob.generateSasUrl({ permissions: BlobSASPermissions.parse('w'), expiresOn });
+      const reply = await fetch(`${sas}&comp=blocklist`, {
+        method: 'PUT',
+        body: Buffer.alloc(9_000_000, ' '),
+      });
+      expect([reply.status, reply.headers.get('x-ms-error-code')]).toEqual([413, 'RequestBodyTooLarge']);
+      const garbage = await fetch(`${sas}&comp=blocklist`, {
+        method: 'PUT',
+        body: '<BlockList><Latest>&x;</Latest>',
+      });
+      expect([garbage.status, garbage.headers.get('x-ms-error-code')]).toEqual([400, 'InvalidXmlDocument']);
+    });
+  },
+  ['local'],
+);
