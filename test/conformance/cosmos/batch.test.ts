@@ -146,7 +146,10 @@ describe('a bulk request', () => {
   });
 
   test('of any length is cut up by the SDK', async () => {
-    const operations = Array.from({ length: 250 }, (_, n) => create(`l${n}`, `long-${n % 3}`));
+    const operations = Array.from({ length: 250 }, (_, n) => ({
+      ...create(`l${n}`, `long-${n % 3}`),
+      partitionKey: `long-${n % 3}`,
+    }));
     const results = await container.items.executeBulkOperations(operations);
     expect(results).toHaveLength(250);
     expect(results.every(({ response }) => response?.statusCode === 201)).toBe(true);
