@@ -10,6 +10,7 @@ import {
   type PartitionKey,
 } from '../partition-key';
 import type { ContainerRecord } from '../store/catalog';
+import { rangeOf } from '../store/ranges';
 import { parsePatch } from './patch';
 import type { ServiceContext } from './context';
 import { inTransaction } from './transaction';
@@ -170,6 +171,12 @@ async function runBulk(
   return ok(toReply(answers));
 }
 
+/** All operations of one request lie in one physical range: the SDK sees to that. */
+function rangeOfBatch(container: ContainerRecord, prepared: readonly Outcome<ItemOperation>[]): number {
+  const first = prepared.find((operation) => operation.ok);
+  return first?.ok ? rangeOf(container.ranges, first.value.epk) : 0;
+}
+
 /** `POST …/docs` with `x-ms-cosmos-is-batch-request`: a transactional batch, or a bulk request. */
 export async function executeBatch(
   context: ServiceContext,
@@ -194,8 +201,15 @@ export async function executeBatch(
     batchKey = key.value;
   }
   const prepared = (inputs as unknown[]).map((input) => prepare(container, input, batchKey));
+  // Too high a rate refuses the whole request: nothing of it was tried, so all of it may be sent again.
+  const range = rangeOfBatch(container, prepared);
+  const refused = context.throttle.check(container, range);
+  if (refused) return refused;
   const minimal = header(request, 'prefer') === 'return=minimal';
-  if (atomic) return runAtomic(context, container, prepared, minimal);
   const stopAtFailure = header(request, 'x-ms-cosmos-batch-continue-on-error')?.toLowerCase() === 'false';
-  return runBulk(context, container, prepared, minimal, stopAtFailure);
+  const reply = atomic
+    ? await runAtomic(context, container, prepared, minimal)
+    : await runBulk(context, container, prepared, minimal, stopAtFailure);
+  if (reply.ok) context.throttle.spend(container, range, reply.value.charge ?? 0);
+  return reply;
 }

@@ -1,7 +1,14 @@
 import { readCharge, writeCharge } from '../charge';
 import { effectiveKey } from '../effective-key';
 import { fail, ok, SUBSTATUS_PARTITION_KEY_MISMATCH, type Failure, type Outcome } from '../errors';
-import { extractKey, isJsonObject, keyText, type JsonObject, type PartitionKey } from '../partition-key';
+import {
+  extractKey,
+  isJsonObject,
+  keyText,
+  type JsonObject,
+  type PartitionKey,
+  type PartitionKeyDefinition,
+} from '../partition-key';
 import type { ContainerRecord } from '../store/catalog';
 import { isExpired, parseItem, renderItem, SYSTEM_PROPERTIES, type StoredItem } from '../store/items';
 import { rangeOf } from '../store/ranges';
@@ -77,14 +84,20 @@ export function checkTtl(value: unknown): Outcome<number | null> {
   return fail('BadRequest', "The value of 'ttl' must be a positive integer, or -1.");
 }
 
-/** Serialises a client's item; takes the system properties out of `item`. */
+/** A copy without the system properties: deleting them would make the object slow to serialise. */
+function withoutSystemProperties(item: JsonObject): JsonObject {
+  if (!SYSTEM_PROPERTIES.some((name) => Object.hasOwn(item, name))) return item;
+  const { _rid, _self, _etag, _attachments, _ts, _lsn, ...rest } = item;
+  return rest;
+}
+
+/** Serialises a client's item without its system properties. */
 export function toContent(item: JsonObject): Outcome<ItemContent> {
   const idFailure = checkId(item['id']);
   if (idFailure) return idFailure;
   const ttl = checkTtl(item['ttl']);
   if (!ttl.ok) return ttl;
-  for (const name of SYSTEM_PROPERTIES) if (name in item) delete item[name];
-  const body = JSON.stringify(item);
+  const body = JSON.stringify(withoutSystemProperties(item));
   const bytes = Buffer.byteLength(body);
   if (bytes > MAX_ITEM_BYTES) return fail('RequestEntityTooLarge', 'Request size is too large');
   return ok({ body, bytes, ttl: ttl.value });
@@ -111,13 +124,29 @@ export function prepareContent(
   return ok({ content: content.value, key: key.value, id: String(item['id']) });
 }
 
+const MAX_REMEMBERED = 1_000;
+const remembered = new WeakMap<PartitionKeyDefinition, Map<string, string>>();
+
+/** The effective key; remembered, because the operations of a batch have the same one. */
+function effectiveKeyOf(key: PartitionKey, pk: string, definition: PartitionKeyDefinition): string {
+  let known = remembered.get(definition);
+  if (!known) remembered.set(definition, (known = new Map()));
+  let epk = known.get(pk);
+  if (epk === undefined) {
+    epk = effectiveKey(key, definition);
+    if (known.size >= MAX_REMEMBERED) known.clear();
+    known.set(pk, epk);
+  }
+  return epk;
+}
+
 /** Fills in what the store needs of a partition key. */
 export function locate(container: ContainerRecord, key: PartitionKey): Outcome<{ pk: string; epk: string }> {
   const pk = keyText(key);
   if (pk.length > MAX_KEY_BYTES && Buffer.byteLength(pk) > MAX_KEY_BYTES + 2 * key.length + 2) {
     return fail('BadRequest', `The partition key is longer than ${MAX_KEY_BYTES} bytes.`);
   }
-  return ok({ pk, epk: effectiveKey(key, container.definition.partitionKey) });
+  return ok({ pk, epk: effectiveKeyOf(key, pk, container.definition.partitionKey) });
 }
 
 const matches = (condition: string, etag: string): boolean => condition === '*' || condition === etag;

@@ -145,6 +145,17 @@ describe('a bulk request', () => {
     expect(results[5]?.resourceBody).toMatchObject({ n: 2 });
   });
 
+  test('of any length is cut up by the SDK', async () => {
+    const operations = Array.from({ length: 250 }, (_, n) => ({
+      ...create(`l${n}`, `long-${n % 3}`),
+      partitionKey: `long-${n % 3}`,
+    }));
+    const results = await container.items.executeBulkOperations(operations);
+    expect(results).toHaveLength(250);
+    expect(results.every(({ response }) => response?.statusCode === 201)).toBe(true);
+    expect(await idsIn('long-0')).toHaveLength(84);
+  });
+
   test('stops at a failure only when asked to', async () => {
     const operations = [create('s1', 'stop'), create('s1', 'stop'), create('s2', 'stop')];
     const results = await container.items.bulk(operations, { continueOnError: false });
