@@ -64,7 +64,7 @@ export class InProcessRunner implements Runner {
     const parsed: unknown = JSON.parse(input);
     const call: Call = { name, instanceId, payload: parsed };
     if (this.recording) this.calls.push(call);
-    const outcome = await invoke(name, typeof parsed === 'string' ? { string: parsed } : { json: input });
+    const outcome = await invoke(name, { string: input });
     if (outcome.ok) {
       const result = toJsonText(outcome.returned);
       call.returned = result === null ? null : JSON.parse(result);
