@@ -283,7 +283,7 @@ function lastEvents(calls: Compared[]): string[] {
   const { history } = (calls.at(-1)?.payload ?? { history: [] }) as { history: Record<string, unknown>[] };
   return history
     .filter(({ EventType }) => EventType !== 12 && EventType !== 13)
-    .map(({ IsPlayed: _, ...event }) => JSON.stringify(event))
+    .map((event) => JSON.stringify({ ...event, IsPlayed: undefined }))
     .toSorted();
 }
 
