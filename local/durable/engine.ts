@@ -3,7 +3,13 @@ import { Database } from '../shared/database';
 import { Activities } from './activities';
 import { Clock, millisToStamp } from './clock';
 import { Episodes } from './episodes';
-import { eventRaised, executionTerminated, orchestratorCompleted } from './history';
+import {
+  EventType,
+  eventRaised,
+  executionPaused,
+  executionTerminated,
+  orchestratorCompleted,
+} from './history';
 import { Instance, restore, type Incoming } from './instance';
 import type { Runner } from './runner';
 import {
@@ -49,6 +55,10 @@ export interface StartRequest {
 
 export type StartResult = { outcome: 'started'; id: string } | { outcome: 'conflict'; status: RuntimeStatus };
 export type ChangeResult = 'done' | 'notFound' | 'ended';
+export type PauseResult =
+  | { outcome: ChangeResult }
+  /** The instance's state does not allow it. */
+  | { outcome: 'refused'; status: RuntimeStatus };
 export type PurgeResult =
   { outcome: 'purged' } | { outcome: 'notFound' } | { outcome: 'running'; status: RuntimeStatus };
 
@@ -124,7 +134,6 @@ export class DurableEngine {
     for (const row of this.store.liveInstances()) {
       const instance = new Instance(row, true);
       restore(instance, this.store.episodes(row.seq));
-      instance.stuck = false;
       this.live.set(instance.id, instance);
       bySeq.set(row.seq, instance);
     }
@@ -240,6 +249,36 @@ export class DurableEngine {
     await this.database.write(() => this.store.addToInbox({ seq, instance: instance.seq, event }));
     this.deliver(instance, { event, inbox: seq });
     return 'done';
+  }
+
+  /** Holds an instance: events and results are kept, and nothing is run for it, until it is resumed. */
+  suspend(id: string, reason: string | null): Promise<PauseResult> {
+    return this.pause(id, reason, true);
+  }
+
+  resumeInstance(id: string, reason: string | null): Promise<PauseResult> {
+    return this.pause(id, reason, false);
+  }
+
+  private async pause(id: string, reason: string | null, suspend: boolean): Promise<PauseResult> {
+    const instance = this.live.get(id);
+    await instance?.commit;
+    if (!instance?.durable || instance.closed) return { outcome: this.missing(id) };
+    if (instance.suspended === suspend) return { outcome: 'refused', status: instance.status };
+    const { ExecutionSuspended, ExecutionResumed } = EventType;
+    const at = this.clock.stamp();
+    const event = executionPaused(suspend ? ExecutionSuspended : ExecutionResumed, reason, at);
+    const seq = ++this.lastInbox;
+    const note = reason === null ? null : JSON.stringify(reason);
+    await this.database.write(() => {
+      this.store.setStatus(instance.seq, suspend ? 'Suspended' : 'Running', note, at);
+      this.store.addToInbox({ seq, instance: instance.seq, event });
+    });
+    instance.suspended = suspend;
+    instance.note = note;
+    instance.updated = at;
+    this.deliver(instance, { event, inbox: seq });
+    return { outcome: 'done' };
   }
 
   /** Ends an instance at once, whatever it is doing. Activities that run already run on, without effect. */

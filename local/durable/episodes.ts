@@ -56,7 +56,7 @@ export class Episodes {
 
   /** Runs an episode soon. What arrives in the same turn of the event loop goes into the same episode. */
   schedule(instance: Instance): void {
-    if (instance.busy || instance.closed || instance.stuck || this.stopped) return;
+    if (instance.busy || instance.closed || instance.stuck || instance.suspended || this.stopped) return;
     instance.busy = true;
     this.ready.push(instance);
     this.wake();
@@ -295,7 +295,7 @@ export class Episodes {
     this.putBack(instance);
     const updated = clock.stamp();
     await store.database
-      .write(() => store.setStatus(instance.seq, 'Running', updated))
+      .write(() => store.setStatus(instance.seq, 'Running', instance.note, updated))
       .catch(() => undefined);
     instance.stuck = true;
     instance.updated = updated;

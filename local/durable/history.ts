@@ -16,6 +16,8 @@ export const EventType = {
   OrchestratorCompleted: 13,
   EventSent: 14,
   EventRaised: 15,
+  ExecutionSuspended: 19,
+  ExecutionResumed: 20,
 } as const;
 
 /** An event read back from its text: only what the engine looks at is named. */
@@ -110,6 +112,11 @@ export function eventRaised(name: string, input: string, at: string): string {
 
 export function executionTerminated(reason: string | null, at: string): string {
   return `{"EventType":3,"Input":${json(reason)},${incoming(at)}`;
+}
+
+/** @param kind suspended or resumed. */
+export function executionPaused(kind: 19 | 20, reason: string | null, at: string): string {
+  return `{"EventType":${kind},"Reason":${json(reason)},${incoming(at)}`;
 }
 
 /** The platform's limits for timers: https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-timers */

@@ -1,9 +1,9 @@
 import { empty, flag, json, problem, type Answer, type DurableRequest } from './answer';
-import type { DurableEngine } from './engine';
+import type { DurableEngine, PauseResult } from './engine';
 import { decodeSegment, managementPayload, type LinkBase } from './links';
 import { listInstances } from './list';
 import { statusJson } from './status';
-import type { InstanceRow } from './store';
+import { TERMINAL, type InstanceRow } from './store';
 
 export interface DurableHttpOptions {
   taskHub: string;
@@ -65,7 +65,7 @@ function statusAnswer({ engine, request }: Context, row: InstanceRow): Answer {
     showHistoryOutput: flag(query, 'showHistoryOutput') ?? false,
   };
   const body = statusJson(row, options, showHistory ? engine.history(row.seq) : undefined);
-  if (row.status === 'Pending' || row.status === 'Running') {
+  if (!TERMINAL.includes(row.status)) {
     const search = query.toString();
     const location = `${request.origin}${request.path}${search === '' ? '' : `?${search}`}`;
     return json(202, body, { location, 'retry-after': STATUS_RETRY_AFTER });
@@ -143,6 +143,14 @@ async function purge({ engine }: Context, id: string): Promise<Answer> {
   return json(412, JSON.stringify(text));
 }
 
+function paused(result: PauseResult, verb: string, id: string): Answer {
+  if (result.outcome !== 'refused') return changed(result.outcome);
+  return problem(500, 'Something went wrong while processing your request', {
+    ExceptionMessage: `Cannot ${verb} the orchestration instance ${id} because instance is in the ${result.status} state.`,
+    ExceptionType: 'System.InvalidOperationException',
+  });
+}
+
 /** `instances/{id}/{operation}` */
 async function operation(context: Context, id: string, name: string): Promise<Answer> {
   const { engine, request } = context;
@@ -150,7 +158,9 @@ async function operation(context: Context, id: string, name: string): Promise<An
     case 'terminate':
       return changed(await engine.terminate(id, request.query.get('reason')));
     case 'suspend':
+      return paused(await engine.suspend(id, request.query.get('reason')), 'suspend', id);
     case 'resume':
+      return paused(await engine.resumeInstance(id, request.query.get('reason')), 'resume', id);
     case 'rewind':
     case 'restart':
       return notSupported(`The operation '${name}'`);

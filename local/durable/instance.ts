@@ -70,6 +70,10 @@ export class Instance implements Execution {
   resting = false;
   /** The platform leaves it Running for ever; nothing is run for it any more until the host restarts. */
   stuck: boolean;
+  /** Nothing is run for it until it is resumed. */
+  suspended: boolean;
+  /** JSON text shown as output until there is one: why it was suspended or resumed. */
+  note: string | null;
   /** The events of the episode that is under way. */
   current: Incoming[] = [];
   /** Its start is on disk. */
@@ -97,16 +101,20 @@ export class Instance implements Execution {
     this.created = row.created;
     this.custom = row.custom;
     this.updated = row.updated;
-    this.stuck = row.status === 'Running';
+    this.suspended = row.status === 'Suspended';
+    this.note = row.output;
+    this.stuck = false;
   }
 
   get status(): RuntimeStatus {
-    return this.ended?.status ?? (this.episodes > 0 || this.stuck ? 'Running' : 'Pending');
+    if (this.ended) return this.ended.status;
+    if (this.suspended) return 'Suspended';
+    return this.episodes > 0 || this.stuck ? 'Running' : 'Pending';
   }
 
   toRow(): InstanceRow {
     const { seq, id, name, execution, version, input, generation, created, custom, updated, status } = this;
-    const output = this.ended?.output ?? null;
+    const output = this.ended ? this.ended.output : this.note;
     return { seq, id, name, execution, version, input, generation, created, custom, updated, status, output };
   }
 

@@ -1,7 +1,8 @@
 /**
  * The parts of `durable-functions` 3.5.0 that are not its public interface and that the worker side reads:
  * https://github.com/Azure/azure-functions-durable-js/tree/v3.x/src/orchestrations and …/task.
- * {@link readExecutor} checks them, so that another version makes the worker replay instead of misbehave.
+ * {@link readExecutor} and {@link canLiveOn} check them, so that with another version the worker replays every
+ * episode in full, or refuses, instead of misbehaving.
  */
 export const ActionType = {
   CallActivity: 0,
@@ -79,13 +80,7 @@ export interface Executor {
   trackOpenTask(task: Task): void;
 }
 
-const METHODS = [
-  'isDoneExecuting',
-  'hasCompletedSuccessfully',
-  'processEvent',
-  'setTaskValue',
-  'trackOpenTask',
-] as const;
+const METHODS = ['isDoneExecuting', 'processEvent', 'setTaskValue', 'trackOpenTask'] as const;
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
@@ -101,11 +96,18 @@ export function readExecutor(context: object): Executor | undefined {
     Array.isArray(executor['actions']) &&
     typeof executor['sequenceNumber'] === 'number' &&
     isRecord(executor['openTasks']) &&
-    isRecord(executor['openEvents']) &&
-    typeof executor['_isReplaying'] === 'boolean' &&
     executor['context'] === df &&
-    METHODS.every((method) => typeof executor[method] === 'function');
+    typeof executor['hasCompletedSuccessfully'] === 'function';
   return shaped ? (executor as unknown as Executor) : undefined;
+}
+
+/** Whether an executor can also be fed further events, and not only be read after a replay. */
+export function canLiveOn(executor: Executor): boolean {
+  return (
+    isRecord(executor.openEvents) &&
+    typeof executor._isReplaying === 'boolean' &&
+    METHODS.every((method) => typeof executor[method] === 'function')
+  );
 }
 
 export function actionOf(task: Task): Action | undefined {

@@ -1,6 +1,6 @@
 import { toSeconds } from './clock';
 import { EventType, type HistoryEvent } from './history';
-import type { EpisodeRow, InstanceRow } from './store';
+import { TERMINAL, type EpisodeRow, type InstanceRow } from './store';
 
 export interface StatusOptions {
   showInput: boolean;
@@ -16,7 +16,7 @@ export interface StatusOptions {
 export function statusJson(row: InstanceRow, options: StatusOptions, episodes?: EpisodeRow[]): string {
   const version = row.version === null ? '' : `"version":${JSON.stringify(row.version)},`;
   const history =
-    options.showHistory && episodes && episodes.length > 0
+    options.showHistory && episodes && row.status !== 'Pending'
       ? `,"historyEvents":${JSON.stringify(historyEvents(row, episodes, options))}`
       : '';
   return (
@@ -100,6 +100,10 @@ function other(event: HistoryEvent, options: StatusOptions): Shown | undefined {
     }
     case EventType.ExecutionTerminated:
       return { EventType: 'ExecutionTerminated', Input: hidden(options.showInput, event.Input), Timestamp };
+    case EventType.ExecutionSuspended:
+      return { EventType: 'ExecutionSuspended', Reason: event.Reason, Timestamp };
+    case EventType.ExecutionResumed:
+      return { EventType: 'ExecutionResumed', Reason: event.Reason, Timestamp };
     default:
       return undefined;
   }
@@ -123,6 +127,6 @@ function historyEvents(row: InstanceRow, episodes: EpisodeRow[], options: Status
         : completion(event, scheduled.get(event.TaskScheduledId), options);
     if (line) shown.push(line);
   }
-  if (row.status !== 'Pending' && row.status !== 'Running') shown.push(ended(row, options));
+  if (TERMINAL.includes(row.status)) shown.push(ended(row, options));
   return shown;
 }

@@ -4,7 +4,7 @@ import type { NewTask } from './runner';
 import type { Execution } from './history';
 
 /** https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-instance-management#query-instances */
-export type RuntimeStatus = 'Pending' | 'Running' | 'Completed' | 'Failed' | 'Terminated';
+export type RuntimeStatus = 'Pending' | 'Running' | 'Suspended' | 'Completed' | 'Failed' | 'Terminated';
 
 export const TERMINAL: readonly RuntimeStatus[] = ['Completed', 'Failed', 'Terminated'];
 
@@ -190,8 +190,13 @@ export class Store {
     this.sql('UPDATE instances SET custom = ? WHERE seq = ?').run(custom, instance);
   }
 
-  setStatus(instance: number, status: RuntimeStatus, updated: string): void {
-    this.sql('UPDATE instances SET status = ?, updated = ? WHERE seq = ?').run(status, updated, instance);
+  setStatus(instance: number, status: RuntimeStatus, output: string | null, updated: string): void {
+    this.sql(`UPDATE instances SET status = ?, output = ?, updated = ? WHERE seq = ? AND ${LIVE}`).run(
+      status,
+      output,
+      updated,
+      instance,
+    );
   }
 
   end(instance: number, ending: Ending, custom: string | null, updated: string): void {

@@ -18,6 +18,12 @@ export interface Observation {
 
 const observations = new WeakMap<Executor, Observation>();
 const watchedPrototypes = new WeakSet<object>();
+let watching = false;
+
+/** Whether any executor class reports: what runs before that is not seen. */
+export function isWatching(): boolean {
+  return watching;
+}
 
 const nothing = (): Observation => ({
   scheduled: new Map(),
@@ -52,14 +58,12 @@ function describe(task: Task): Scheduled {
   }
 }
 
-/**
- * Lets the class of `executor` report to {@link observationOf}; true when it did so already, that is, when what
- * this executor has done so far was seen.
- */
+/** Lets the class of `executor` report to {@link observationOf}; true when it did so already. */
 export function watch(executor: Executor): boolean {
   const prototype = Object.getPrototypeOf(executor) as Executor;
   if (watchedPrototypes.has(prototype)) return true;
   watchedPrototypes.add(prototype);
+  watching = true;
   // Called below with the executor as `this`.
   // oxlint-disable-next-line typescript/unbound-method
   const { trackOpenTask, setTaskValue } = prototype;

@@ -2,8 +2,8 @@ import { findDifference } from './determinism';
 import { harvest, invocationError } from './harvest';
 import { EventType, type HistoryEvent } from './history';
 import type { CreateEpisodeRunner, EpisodeMessage, EpisodeReply, InvokeOrchestrator } from './runner';
-import { readExecutor, type Executor, type SdkEvent } from './sdk';
-import { observationOf, settle, watch } from './watch';
+import { canLiveOn, readExecutor, type Executor, type SdkEvent } from './sdk';
+import { isWatching, observationOf, settle, watch } from './watch';
 
 interface Kept {
   executor: Executor;
@@ -15,6 +15,9 @@ type Replay = { reply: EpisodeReply; executor?: Executor };
 
 const UNEXPECTED_SDK =
   'This version of durable-functions is not the one this host knows (3.5): orchestrators cannot be run.';
+const REPLAY_ONLY =
+  'This version of durable-functions is not the one this host knows (3.5): every episode replays its whole history.';
+let saidReplayOnly = false;
 const REUSED_TASK =
   'A task that was already scheduled is used again in another Task.all or Task.any. On Azure its activity runs a ' +
   'second time and later results may be mixed up; here it runs once.';
@@ -62,13 +65,15 @@ async function replay(
   message: EpisodeMessage,
   payload: string,
 ): Promise<Replay> {
+  const wasWatching = isWatching();
   const result = await invoke(name, payload);
   const executor = readExecutor(result.context);
   if (!executor) {
     // Without an executor the SDK's handler was never reached, or is not the one this code knows.
     return { reply: failed(message, result.ok ? UNEXPECTED_SDK : invocationError(result.error)) };
   }
-  const wasSeen = watch(executor);
+  if (!canLiveOn(executor)) return replayOnly(message, result, executor);
+  const wasSeen = watch(executor) && wasWatching;
   if (wasSeen && message.episode > 0) {
     const { history } = JSON.parse(payload) as { history: HistoryEvent[] };
     const difference = findDifference(history, observationOf(executor).scheduled, executor.sequenceNumber);
@@ -84,6 +89,21 @@ async function replay(
   } catch (error) {
     return { reply: failed(message, invocationError(error)) };
   }
+}
+
+/** With internals that are not as expected: what the replay decided is taken, and nothing is kept or checked. */
+function replayOnly(
+  message: EpisodeMessage,
+  result: Awaited<ReturnType<InvokeOrchestrator>>,
+  executor: Executor,
+): Replay {
+  if (!result.ok && executor.exception === undefined) {
+    return { reply: failed(message, invocationError(result.error)) };
+  }
+  const reply = harvest(executor, message);
+  if (saidReplayOnly) return { reply };
+  saidReplayOnly = true;
+  return { reply: { ...reply, warnings: [REPLAY_ONLY] } };
 }
 
 /** The part of a reply that two runs of one episode must agree in. */

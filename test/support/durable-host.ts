@@ -64,7 +64,7 @@ export class InProcessRunner implements Runner {
     const parsed: unknown = JSON.parse(input);
     const call: Call = { name, instanceId, payload: parsed };
     if (this.recording) this.calls.push(call);
-    const outcome = await invoke(name, typeof parsed === 'string' ? { string: parsed } : { json: input });
+    const outcome = await invoke(name, { string: input });
     if (outcome.ok) {
       const result = toJsonText(outcome.returned);
       call.returned = result === null ? null : JSON.parse(result);
@@ -108,16 +108,20 @@ export interface TestHost {
 
 /** An engine with its HTTP API on a store of its own, that calls the SDK in this process. */
 export function startTestHost(
-  options: Partial<EngineOptions> & { maxKeptGenerators?: number; taskHub?: string } = {},
+  options: Partial<EngineOptions> & {
+    runner?: InProcessRunner;
+    maxKeptGenerators?: number;
+    taskHub?: string;
+  } = {},
 ): TestHost {
   const folder = mkdtempSync(join(tmpdir(), 'headwater-durable-'));
-  const runner = new InProcessRunner(options.maxKeptGenerators);
+  const runner = options.runner ?? new InProcessRunner(options.maxKeptGenerators);
   const logged: string[] = [];
   const engine = openEngine({
     file: join(folder, 'durable.db'),
-    runner,
     log: (text) => void logged.push(text),
     ...options,
+    runner,
   });
   engine.start();
   const taskHub = options.taskHub ?? 'H3190d';

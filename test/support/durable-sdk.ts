@@ -1,4 +1,5 @@
 import { Module } from 'node:module';
+import type * as DurableFunctions from 'durable-functions';
 
 /** What `@azure/functions` needs of the module that the platform's worker injects into an app's process. */
 export interface RegisteredFunction {
@@ -49,7 +50,7 @@ export const core = {
 };
 
 /** Loads `durable-functions` so that it registers its functions in {@link functions}. */
-export function loadSdk(): typeof import('durable-functions') {
+export function loadSdk(): typeof DurableFunctions {
   if (typeof jest === 'undefined') {
     const prototype = Module.prototype as unknown as { require: (this: unknown, id: string) => unknown };
     const original = prototype.require;
@@ -59,7 +60,7 @@ export function loadSdk(): typeof import('durable-functions') {
   } else {
     jest.doMock('@azure/functions-core', () => core, { virtual: true });
   }
-  return require('durable-functions') as typeof import('durable-functions');
+  return require('durable-functions') as typeof DurableFunctions;
 }
 
 export type Outcome =
