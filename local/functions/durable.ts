@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { clientBindingData, createDurableHttp, openEngine, RPC_PREFIX } from '../durable';
-import type { DurableEngine, DurableHttp } from '../durable';
+import type { Answer, DurableEngine, DurableHttp, DurableRequest } from '../durable';
 import type { HostSettings } from './host-json';
 import { close, createLimitedServer, DURABLE_PREFIX, pathOf, serveDurable } from './http-server';
 import { createRunner } from './runner';
@@ -17,9 +17,9 @@ export interface DurableOptions {
   systemKey: string;
   bodyLimit: number;
   host: HostSettings;
-  pool(): WorkerPool;
-  /** Whether a function, by its lower-case name, is turned off by a setting. */
-  disabled: ReadonlySet<string>;
+  pool: () => WorkerPool;
+  /** Whether a function may run: it may be turned off by a setting. */
+  runs: (name: string) => boolean;
 }
 
 /** The name that the platform gives the default storage connection in links. */
@@ -37,8 +37,9 @@ export class Durable {
   constructor(private readonly options: DurableOptions) {}
 
   /** The management API, once the engine runs. */
-  get management(): DurableHttp['management'] | undefined {
-    return this.http?.management;
+  get management(): ((request: DurableRequest) => Promise<Answer>) | undefined {
+    const { http } = this;
+    return http && ((request) => http.management(request));
   }
 
   /** Value of the `durableClient` input bindings. */
@@ -51,13 +52,14 @@ export class Durable {
     const { origin, systemKey, host, bodyLimit } = this.options;
     this.rpc = createLimitedServer(async (request, response) => {
       const target = request.url ?? '/';
-      if (!this.http || !target.startsWith(`${this.secret}/`)) {
-        response.writeHead(this.http ? 404 : 503).end();
+      const { http } = this;
+      if (!http || !target.startsWith(`${this.secret}/`)) {
+        response.writeHead(http ? 404 : 503).end();
         return;
       }
       const url = new URL(origin + target.slice(this.secret.length));
       const path = pathOf(target).slice(this.secret.length);
-      await serveDurable(request, response, url, path, bodyLimit, this.http.rpc);
+      await serveDurable(request, response, url, path, bodyLimit, (call) => http.rpc(call));
     });
     const port = await listen(this.rpc, 0, 'the Durable client');
     const base = { origin, prefix: DURABLE_PREFIX, taskHub: host.hubName, connection: CONNECTION, systemKey };
@@ -70,10 +72,10 @@ export class Durable {
    */
   open(): void {
     if (this.engine) return;
-    const { dataDir, systemKey, host, pool, disabled } = this.options;
+    const { dataDir, systemKey, host, pool } = this.options;
     this.engine = openEngine({
       file: join(dataDir, `${host.hubName.toLowerCase()}.db`),
-      runner: createRunner(pool(), disabled),
+      runner: createRunner(pool(), (name) => this.options.runs(name)),
       maxConcurrentActivities: host.maxConcurrentActivityFunctions,
       maxConcurrentOrchestrators: host.maxConcurrentOrchestratorFunctions,
       log: (text) => log('durable', text),

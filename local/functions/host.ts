@@ -5,8 +5,8 @@ import { Durable } from './durable';
 import { readHostJson, readLocalSettings, type HostSettings } from './host-json';
 import { HttpFront } from './http-front';
 import { close } from './http-server';
-import type { FunctionMetadata, LoadedApp } from './protocol';
-import { Routes, triggerOf } from './router';
+import type { LoadedApp } from './protocol';
+import { Routes, unknownBinding } from './router';
 import { Timers } from './timers';
 import { WorkerPool } from './worker-pool';
 import type { Service } from '../shared/child';
@@ -44,14 +44,6 @@ const DRAIN_MS = 2_000;
 /** Orchestrator generators a worker keeps alive between episodes; beyond, the history is replayed. */
 const MAX_KEPT_GENERATORS = 5_000;
 
-const SERVED = new Set([
-  'httptrigger',
-  'timertrigger',
-  'activitytrigger',
-  'orchestrationtrigger',
-  'entitytrigger',
-]);
-
 /**
  * Starts the Functions host: listens, starts the workers, loads the app. An app that does not load is no
  * error: requests are answered 503 with the cause until it does.
@@ -74,8 +66,13 @@ class Host implements FunctionsHost {
   private readonly front: HttpFront;
   private readonly bodyLimit: number;
   private readonly settings: Record<string, string>;
-  /** Lower-case names of the functions that a setting turns off. */
+  /**
+   * Lower-case names of the functions that a setting turns off:
+   * https://learn.microsoft.com/azure/azure-functions/disable-function
+   */
   private readonly disabled = new Set<string>();
+  /** Why a function, by its lower-case name, is not run. */
+  private readonly refused = new Map<string, string>();
   private pool: WorkerPool | undefined;
   private routes: Routes | undefined;
   private timers: Timers | undefined;
@@ -101,8 +98,10 @@ class Host implements FunctionsHost {
       invoke: (invocation) => this.requirePool().invoke(invocation),
       management: () => this.durable?.management,
       problem: () => this.pool?.problem,
-      unsupported: () =>
-        this.httpStreams ? 'The app enables HTTP streams, which this host does not implement.' : undefined,
+      unsupported: (name) =>
+        this.httpStreams
+          ? 'The app enables HTTP streams, which this host does not implement.'
+          : this.refused.get(name.toLowerCase()),
     });
   }
 
@@ -122,7 +121,7 @@ class Host implements FunctionsHost {
       bodyLimit: this.bodyLimit,
       host: this.json,
       pool: () => this.requirePool(),
-      disabled: this.disabled,
+      runs: (name) => this.runs(name),
     });
     await this.durable.listen();
     this.pool = new WorkerPool(
@@ -152,12 +151,14 @@ class Host implements FunctionsHost {
   }
 
   private onApp(app: LoadedApp): void {
-    const functions = app.functions.filter((fn) => this.enabled(fn));
+    const functions = app.functions.filter((fn) => !this.disabled.has(fn.name.toLowerCase()));
+    this.refused.clear();
     for (const fn of functions) {
-      const type = triggerOf(fn)?.type ?? 'none';
-      if (!SERVED.has(type.toLowerCase())) {
-        log('functions', `"${fn.name}" never runs: the trigger type ${type} is not implemented here`);
-      }
+      const type = unknownBinding(fn);
+      if (type === undefined) continue;
+      const text = `"${fn.name}" does not run: bindings of the type ${type} are not implemented here`;
+      log('functions', text);
+      this.refused.set(fn.name.toLowerCase(), text);
     }
     this.httpStreams = app.capabilities['HttpUri'] !== undefined;
     if (this.httpStreams) {
@@ -167,14 +168,17 @@ class Host implements FunctionsHost {
     this.timers?.stop();
     if (this.database) {
       this.timers = new Timers(this.database, (invocation) => this.requirePool().invoke(invocation));
-      this.timers.start(functions, this.settings);
+      this.timers.start(
+        functions.filter((fn) => this.runs(fn.name)),
+        this.settings,
+      );
     }
     this.durable?.open();
   }
 
-  /** https://learn.microsoft.com/azure/azure-functions/disable-function */
-  private enabled(fn: FunctionMetadata): boolean {
-    return !this.disabled.has(fn.name.toLowerCase());
+  private runs(name: string): boolean {
+    const key = name.toLowerCase();
+    return !this.disabled.has(key) && !this.refused.has(key);
   }
 
   private requirePool(): WorkerPool {

@@ -13,7 +13,7 @@ import {
 import type { Routes, RouteMatch } from './router';
 import type { Invocation, InvocationReply } from './protocol';
 import { AppNotLoadedError } from './worker-pool';
-import type { DurableHttp } from '../durable';
+import type { Answer, DurableRequest } from '../durable';
 import { log } from '../shared/log';
 
 export interface FrontOptions {
@@ -25,11 +25,11 @@ export interface FrontOptions {
   routes(): Routes | undefined;
   invoke(invocation: Omit<Invocation, 'id'>): Promise<InvocationReply>;
   /** Durable management, once the engine runs. */
-  management(): DurableHttp['management'] | undefined;
+  management(): ((request: DurableRequest) => Promise<Answer>) | undefined;
   /** Why the app cannot be loaded, if so. */
   problem(): string | undefined;
-  /** Why HTTP functions cannot be served although the app is loaded, if so. */
-  unsupported(): string | undefined;
+  /** Why a function cannot be served although the app is loaded, if so. */
+  unsupported(name: string): string | undefined;
 }
 
 /** The HTTP front end of the host: routes, keys, limits. */
@@ -122,7 +122,7 @@ export class HttpFront {
       else reply(response, 404);
       return;
     }
-    const unsupported = this.options.unsupported();
+    const unsupported = this.options.unsupported(match.route.name);
     const { maxOutstandingRequests: limit } = this.options;
     if (!this.allowed(match.route.authLevel, request, url)) reply(response, 401);
     else if (unsupported !== undefined) problem(response, 501, unsupported);

@@ -30,6 +30,17 @@ export function triggerOf(fn: FunctionMetadata): BindingMetadata | undefined {
   return Object.values(fn.bindings).find((binding) => /trigger$/i.test(binding.type));
 }
 
+const TRIGGERS = /^(http|timer|activity|orchestration|entity)trigger$/i;
+const BINDINGS = /^(http|durableclient|orchestrationclient)$/i;
+
+/**
+ * The type of a binding of this function that the host does not implement, or undefined when it has them all.
+ * Such a function does not run: what it sends through that binding would be lost without a word.
+ */
+export function unknownBinding(fn: FunctionMetadata): string | undefined {
+  return Object.values(fn.bindings).find(({ type }) => !TRIGGERS.test(type) && !BINDINGS.test(type))?.type;
+}
+
 /**
  * The routes of an app's HTTP functions, matched without regard to case. A route that cannot be used is
  * logged with its function and left out; the others serve.

@@ -9,12 +9,12 @@ const TRIGGER: Record<Parameters<Runner['has']>[0], string> = {
   entity: 'entitytrigger',
 };
 
-/** Runs the work of the durable engine in the worker processes; `disabled` holds lower-case function names. */
-export function createRunner(pool: WorkerPool, disabled: ReadonlySet<string>): Runner {
+/** Runs the work of the durable engine in the worker processes; `runs` says whether a function may run. */
+export function createRunner(pool: WorkerPool, runs: (name: string) => boolean): Runner {
   return {
     has(kind, name) {
       const fn = pool.find(name);
-      if (!fn || disabled.has(name.toLowerCase())) return false;
+      if (!fn || !runs(name)) return false;
       return triggerOf(fn)?.type.toLowerCase() === TRIGGER[kind];
     },
     async runEpisode(name, instanceId, message) {

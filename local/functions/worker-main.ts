@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { Worker as Thread } from 'node:worker_threads';
 import { AppRegistry, injectCoreApi, type LogLevel, type RegisteredFunction } from './core-api';
 import { Batch } from './batch';
@@ -20,6 +21,8 @@ const registry = new AppRegistry((level, message) => {
 const replies = new Batch<InvocationReply>((batch) => send(batch));
 let invoker: Invoker | undefined;
 let runEpisode: RunEpisode | undefined;
+let watched = false;
+let firstOnes: Promise<void> = Promise.resolve();
 
 function send(message: FromWorker): void {
   if (process.connected) process.send?.(message);
@@ -46,7 +49,7 @@ async function load(options: LoadOptions): Promise<LoadedApp> {
   return { functions: [...registry.functions.values()].map(plainMetadata), capabilities, build };
 }
 
-const invokeOrchestrator: InvokeOrchestrator = async (name, triggerPayload) => {
+const runOrchestrator: InvokeOrchestrator = async (name, triggerPayload) => {
   const outcome = await ready().invoke(find(name), {}, { string: triggerPayload });
   if (!outcome.ok) return outcome;
   const { returned, context } = outcome;
@@ -54,6 +57,26 @@ const invokeOrchestrator: InvokeOrchestrator = async (name, triggerPayload) => {
   const text = returned && 'json' in returned ? returned.json : undefined;
   if (text === undefined) return { ok: false, error: new Error(`"${name}" returned no state.`), context };
   return { ok: true, returned: text, context };
+};
+
+/**
+ * The durable engine begins to watch the SDK's executors when the first invocation has returned, and takes it that
+ * it has seen everything of later ones. Invocations that overlapped with that first one would be misjudged as
+ * non-deterministic: until one has returned, they run one after the other.
+ */
+const invokeOrchestrator: InvokeOrchestrator = (name, triggerPayload) => {
+  if (watched) return runOrchestrator(name, triggerPayload);
+  const turn = firstOnes.then(() => runOrchestrator(name, triggerPayload));
+  firstOnes = turn
+    .then(
+      ({ ok }) => ok,
+      () => false,
+    )
+    .then(async (ok) => {
+      await setImmediate();
+      watched ||= ok;
+    });
+  return turn;
 };
 
 /** Metadata may hold anything the app wrote into its options; only plain data can travel. */

@@ -71,6 +71,12 @@ describe('a request', () => {
     expect((await call('/api/hello', { method: 'DELETE' })).status).toBe(404);
   });
 
+  test('a function with a binding that is not implemented says so instead of losing data', async () => {
+    const response = await call('/api/enqueues');
+    expect(response.status).toBe(501);
+    expect(await response.text()).toContain('the type queue');
+  });
+
   test('HEAD has the headers and no body', async () => {
     const response = await call('/api/echo/kind', { method: 'HEAD' });
     expect([response.status, response.headers.get('x-method'), await response.text()]).toEqual([

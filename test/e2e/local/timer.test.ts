@@ -1,8 +1,5 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
 import { removeTemporaryFolders, startSampleHost, temporaryFolder } from '../../support/functions-host';
+import { Sink } from '../../support/sink';
 
 interface Run {
   name: string;
@@ -10,47 +7,11 @@ interface Run {
   retry?: { retryCount: number; maxRetryCount: number };
 }
 
-/** Where the sample app's timers report to. */
-class Sink {
-  readonly runs: Run[] = [];
-  private readonly server: Server;
-
-  constructor() {
-    this.server = createServer((request, response) => {
-      void text(request).then((body) => {
-        this.runs.push(JSON.parse(body) as Run);
-        response.end();
-        this.server.emit('run');
-      });
-    });
-  }
-
-  async start(): Promise<string> {
-    this.server.listen(0, '127.0.0.1');
-    await once(this.server, 'listening');
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-
-  /** Waits until the timer has run so often. */
-  async wait(name: string, count: number): Promise<Run[]> {
-    for (;;) {
-      const runs = this.runs.filter((run) => run.name === name);
-      if (runs.length >= count) return runs;
-      await once(this.server, 'run');
-    }
-  }
-
-  close(): void {
-    this.server.close();
-    this.server.closeAllConnections();
-  }
-}
-
-let sink: Sink;
+let sink: Sink<Run>;
 let url: string;
 
 beforeEach(async () => {
-  sink = new Sink();
+  sink = new Sink<Run>();
   url = await sink.start();
 });
 
@@ -61,7 +22,7 @@ afterEach(() => {
 });
 
 test('timers run at their time, at the start if asked to, and are retried', async () => {
-  const host = await startSampleHost({ environment: { TIMER_SINK: url } });
+  const host = await startSampleHost({ environment: { SINK: url } });
   const [second] = await sink.wait('everySecond', 1);
   const retried = await sink.wait('retried', 2);
   await host.dispose();
@@ -70,7 +31,7 @@ test('timers run at their time, at the start if asked to, and are retried', asyn
     { retryCount: 0, maxRetryCount: 4 },
     { retryCount: 1, maxRetryCount: 4 },
   ]);
-  expect(sink.runs.filter((run) => run.name === 'yearly')).toEqual([]);
+  expect(sink.reports.filter((run) => run.name === 'yearly')).toEqual([]);
 });
 
 test('an occurrence missed while the host was down runs once at the next start, and is past due', async () => {
@@ -83,16 +44,16 @@ test('an occurrence missed while the host was down runs once at the next start, 
   await first.dispose();
   jest.useRealTimers();
 
-  const second = await startSampleHost({ dataDir, environment: { TIMER_SINK: url } });
+  const second = await startSampleHost({ dataDir, environment: { SINK: url } });
   const [run] = await sink.wait('yearly', 1);
   await sink.wait('everySecond', 1);
   await second.dispose();
   expect(run?.timer.isPastDue).toBe(true);
-  expect(sink.runs.filter(({ name }) => name === 'yearly')).toHaveLength(1);
+  expect(sink.reports.filter(({ name }) => name === 'yearly')).toHaveLength(1);
 
-  sink.runs.length = 0;
-  const third = await startSampleHost({ dataDir, environment: { TIMER_SINK: url } });
+  sink.reports.length = 0;
+  const third = await startSampleHost({ dataDir, environment: { SINK: url } });
   await sink.wait('everySecond', 1);
   await third.dispose();
-  expect(sink.runs.filter(({ name }) => name === 'yearly')).toEqual([]);
+  expect(sink.reports.filter(({ name }) => name === 'yearly')).toEqual([]);
 });

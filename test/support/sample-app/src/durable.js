@@ -1,3 +1,4 @@
+const { closeSync, openSync } = require('node:fs');
 const { app } = require('@azure/functions');
 const df = require('durable-functions');
 
@@ -11,28 +12,23 @@ df.app.activity('fail', {
 });
 
 /* The first run of an instance takes its worker down; which run it is, only a file can tell. */
-df.app.activity('exitOnce', {
-  handler: (file) => {
-    const { closeSync, openSync } = require('node:fs');
-    try {
-      closeSync(openSync(file, 'wx'));
-    } catch {
-      return 'second time';
-    }
-    process.exit(1);
-  },
-});
+df.app.activity('exitOnce', { handler: (file) => (claim(file) ? process.exit(1) : 'second time') });
 df.app.activity('spinOnce', {
   handler: (file) => {
-    const { closeSync, openSync } = require('node:fs');
-    try {
-      closeSync(openSync(file, 'wx'));
-    } catch {
-      return 'second time';
-    }
-    for (;;);
+    while (claim(file) || spinning) spinning = true;
+    return 'second time';
   },
 });
+
+let spinning = false;
+function claim(file) {
+  try {
+    closeSync(openSync(file, 'wx'));
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 df.app.orchestration('greetings', function* (context) {
   const greetings = [];

@@ -1,4 +1,4 @@
-const { app } = require('@azure/functions');
+const { app, output } = require('@azure/functions');
 
 /* Handlers that take their worker process down. */
 app.http('exits', { handler: () => process.exit(3) });
@@ -15,7 +15,17 @@ app.http('spins', {
     for (;;);
   },
 });
-app.http('hangs', { handler: () => new Promise(() => undefined) });
+app.http('hangs', {
+  handler: async () => {
+    const body = JSON.stringify({ name: 'hangs', pid: process.pid });
+    if (process.env.SINK) await fetch(process.env.SINK, { method: 'POST', body });
+    return new Promise(() => undefined);
+  },
+});
 
-/* This host has no such trigger: the others must run all the same. */
+/* This host has no such bindings: the others must run all the same. */
+app.http('enqueues', {
+  extraOutputs: [output.storageQueue({ queueName: 'q', connection: 'AzureWebJobsStorage' })],
+  handler: () => ({ body: 'sent?' }),
+});
 app.storageQueue('queued', { queueName: 'q', connection: 'AzureWebJobsStorage', handler: () => undefined });

@@ -2,7 +2,7 @@ const { app } = require('@azure/functions');
 
 /* Tells the test what came, and answers only then: the test sees each run exactly once. */
 const report = (name) => async (timer, context) => {
-  const sink = process.env.TIMER_SINK;
+  const sink = process.env.SINK;
   if (sink)
     await fetch(sink, { method: 'POST', body: JSON.stringify({ name, timer, retry: context.retryContext }) });
   if (name === 'retried' && (context.retryContext?.retryCount ?? 0) < 1) throw new Error('not yet');
