@@ -78,7 +78,8 @@ function endOfString(body: Buffer, start: number): number {
 }
 
 function endOfArray(body: Buffer, slices: Slice[], last: Slice): Cut {
-  if (body[last.end] !== CLOSE_ARRAY) return { ok: false, reason: NO_ARRAY };
+  if (body[last.end] !== CLOSE_ARRAY)
+    return { ok: false, reason: 'A bracket is closed that was not opened.', record: slices.length };
   let after = last.end + 1;
   while (isBlank(body[after])) after++;
   if (after < body.length) return { ok: false, reason: 'Something follows the end of the array.' };
