@@ -40,9 +40,7 @@ export function createBatches(container: () => Promise<Container>): Batches {
 
     async reserve(batch) {
       try {
-        const { etag } = await (
-          await container()
-        ).items.create(batch, { contentResponseOnWriteEnabled: false });
+        const { etag } = await (await container()).items.create(batch);
         return { created: true, etag };
       } catch (error) {
         if (statusOf(error) !== 409) throw error;
@@ -61,7 +59,6 @@ export function createBatches(container: () => Promise<Container>): Batches {
         }));
         const options: RequestOptions = {
           accessCondition: { type: 'IfMatch', condition: etag },
-          contentResponseOnWriteEnabled: false,
         };
         const updated = await (await container()).item(id, id).patch(operations, options);
         return { type: 'updated', etag: updated.etag };

@@ -46,7 +46,7 @@ function compile(dataset: DataSet): CompiledDataSet {
     if (first(record)) return [];
     const failed = bytes <= ALL_ERRORS_BYTES ? all : first;
     if (failed === all) all(record);
-    return (failed.errors ?? []).map(toError);
+    return reasons(failed.errors ?? []).map(toError);
   };
   return { dataset, check };
 }
