@@ -1,4 +1,0 @@
-import { powerLossFiles } from '../local/shared/files';
-test('x', () => {
-  expect(powerLossFiles).toBeDefined();
-});
