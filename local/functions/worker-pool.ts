@@ -68,10 +68,17 @@ export class WorkerPool {
     return this.names.get(name.toLowerCase());
   }
 
-  /** Resolves when a worker is ready or the app has turned out not to load. */
+  /** Resolves when every worker is ready, or has turned out not to load the app. */
   async settled(): Promise<void> {
-    if (this.slots.every((slot) => slot.ready)) return;
-    await this.available().catch(() => undefined);
+    const loading = this.slots.flatMap(({ worker }) => worker ?? []);
+    await Promise.all(
+      loading.map((worker) =>
+        worker.app.then(
+          () => undefined,
+          () => worker.ended,
+        ),
+      ),
+    );
   }
 
   /**

@@ -12,8 +12,14 @@ import { Sink } from '../support/sink';
 
 type Host = Awaited<ReturnType<typeof startSampleHost>>;
 let host: Host;
+let sink: Sink<{ name: string; pid: number }>;
+
+beforeEach(() => {
+  sink = new Sink();
+});
 
 afterEach(async () => {
+  sink.close();
   await host.dispose();
 });
 
@@ -42,7 +48,6 @@ describe('user code that takes its worker down', () => {
   });
 
   test('a killed worker fails what it held and nothing else', async () => {
-    const sink = new Sink<{ name: string; pid: number }>();
     host = await startSampleHost({ workers: 2, environment: { SINK: await sink.start() } });
     const first = get('/api/hangs');
     await sink.wait('hangs', 1);
@@ -55,7 +60,6 @@ describe('user code that takes its worker down', () => {
     process.kill(survivor, 'SIGKILL');
     expect(await second).toEqual([500, '']);
     expect((await get('/api/pid'))[0]).toBe(200);
-    sink.close();
   });
 });
 
