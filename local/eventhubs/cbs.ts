@@ -46,4 +46,11 @@ export class Claims {
     }
     return false;
   }
+
+  /** When the next token runs out, in milliseconds since the epoch; infinite when none does. */
+  nextExpiry(now: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const expires of this.expiries.values()) if (expires > now) next = Math.min(next, expires);
+    return next;
+  }
 }

@@ -29,6 +29,8 @@ const RECEIVER_NAME = 'com.microsoft:receiver-name';
 const RUNTIME_METRIC = 'com.microsoft:enable-receiver-runtime-metric';
 const IDEMPOTENT_PRODUCER = 'com.microsoft:idempotent-producer';
 const REQUEST_CREDIT = 100;
+/** `setTimeout` takes no more. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** `status-code` of a refused request, as the SDKs map it back to a condition. */
 const STATUS: Partial<Record<Condition, number>> = {
@@ -40,6 +42,12 @@ const STATUS: Partial<Record<Condition, number>> = {
   'com.microsoft:argument-out-of-range': 400,
 };
 
+/** A link to an entity, and the reader if it is one on which the client receives. */
+interface OpenLink {
+  readonly address: string;
+  readonly reader?: Reader;
+}
+
 export interface Shared {
   readonly namespace: Namespace;
   readonly credential: SharedAccessKey;
@@ -50,8 +58,8 @@ export interface Shared {
 export class ClientConnection {
   private readonly connection: RheaConnection;
   private readonly claims: Claims;
-  private readonly readers = new Map<link, Reader>();
-  private readonly publishers = new Map<link, string>();
+  private readonly links = new Map<link, OpenLink>();
+  private expiryTimer: NodeJS.Timeout | undefined;
   private pumpScheduled = false;
 
   constructor(
@@ -73,7 +81,10 @@ export class ClientConnection {
     this.connection.accept(socket);
     socket.setNoDelay(true);
     socket.on('drain', () => this.pumpAll());
-    socket.on('close', () => this.forget(() => true));
+    socket.on('close', () => {
+      clearTimeout(this.expiryTimer);
+      this.forget(() => true);
+    });
   }
 
   private listen(): void {
@@ -103,15 +114,14 @@ export class ClientConnection {
   private checkPeer(): void {
     const frames = (this.connection as unknown as { max_frame_size?: number | null }).max_frame_size;
     if (typeof frames === 'number' && frames < MIN_PEER_FRAME_BYTES) {
-      this.connection.close(refusal('amqp:connection:framing-error', 'max-frame-size is too small.'));
-      this.socket.end();
+      this.close(refusal('amqp:connection:framing-error', 'max-frame-size is too small.'));
     }
   }
 
   private openSession(session: RheaSession): void {
     hardenSession(session, () => this.schedulePump());
     if (hasTooManySessions(this.connection)) {
-      this.connection.close(refusal('amqp:connection:framing-error', 'Too many sessions.'));
+      this.close(refusal('amqp:connection:framing-error', 'Too many sessions.'));
     }
   }
 
@@ -138,7 +148,7 @@ export class ClientConnection {
     }
     const target = publishTarget(address, this.shared.namespace);
     if ('condition' in target) return target;
-    this.publishers.set(receiver, address);
+    this.links.set(receiver, { address });
     void new Publisher(receiver, target.hub, target.partition, this.shared.intake, this.socket);
     return undefined;
   }
@@ -152,6 +162,7 @@ export class ClientConnection {
       node === CBS
         ? this.claims.put(request, Date.now())
         : answerManagement(request, this.shared.namespace, (path) => this.claims.allow(path, Date.now()));
+    if (node === CBS) this.watchExpiry();
     this.reply(request, answer);
   }
 
@@ -203,7 +214,7 @@ export class ClientConnection {
       return stolen;
     }
     if (options.isTracking) sender.local.attach.offered_capabilities = RUNTIME_METRIC;
-    this.readers.set(sender, reader);
+    this.links.set(sender, { address, reader });
     if (typeof start === 'number') reader.start(start);
     else
       void start.then(
@@ -232,21 +243,36 @@ export class ClientConnection {
   }
 
   private pumpAll(): void {
-    for (const reader of this.readers.values()) reader.pump();
+    for (const { reader } of this.links.values()) reader?.pump();
   }
 
   private forget(isGone: (link: link) => boolean): void {
-    for (const [link, reader] of this.readers) {
+    for (const [link, { reader }] of this.links) {
       if (!isGone(link)) continue;
-      reader.close();
-      this.readers.delete(link);
+      reader?.close();
+      this.links.delete(link);
     }
-    for (const link of this.publishers.keys()) if (isGone(link)) this.publishers.delete(link);
   }
 
-  /** Tells the client that the endpoint goes down, and closes the socket. */
-  close(): void {
-    this.connection.close(refusal('amqp:connection:forced', 'The endpoint is going down.'));
+  /** Closes the links whose tokens have run out, as soon as the next token does. */
+  private watchExpiry(): void {
+    clearTimeout(this.expiryTimer);
+    const delay = Math.min(this.claims.nextExpiry(Date.now()) - Date.now(), MAX_TIMER_MS);
+    this.expiryTimer = setTimeout(() => {
+      for (const [link, { address, reader }] of this.links) {
+        const refused = this.unauthorized(address);
+        if (!refused) continue;
+        reader?.close();
+        this.links.delete(link);
+        link.close(refused);
+      }
+      if (this.links.size > 0) this.watchExpiry();
+    }, delay).unref();
+  }
+
+  /** Tells the client why, and closes the socket. */
+  close(why: Refusal = refusal('amqp:connection:forced', 'The endpoint is going down.')): void {
+    this.connection.close(why);
     setImmediate(() => this.socket.end());
   }
 }

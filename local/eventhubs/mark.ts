@@ -45,6 +45,11 @@ export class AcknowledgedMark {
     this.writing = false;
   }
 
+  /** Closes the file as it is. */
+  abandon(): Promise<void> {
+    return this.file.close();
+  }
+
   /** Writes and syncs the last mark. */
   async close(offset: number): Promise<void> {
     this.wanted = undefined;

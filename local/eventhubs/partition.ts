@@ -65,15 +65,20 @@ export class Partition {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await files.syncFolder(dirname(folder));
     const mark = await AcknowledgedMark.open(folder, files);
-    const segments = await recoverSegments(folder, files, mark.recovered);
-    const newest = segments.at(-1);
-    const opened = newest
-      ? { segment: newest, file: await files.open(newest.path) }
-      : await createSegment(folder, files, BEGINNING);
-    if (!newest) segments.push(opened.segment);
-    const { segment, file } = opened;
-    const cache = new TailCache(options.cacheBytes);
-    return new Partition(folder, files, options, mark, segments, segment, file, cache);
+    try {
+      const segments = await recoverSegments(folder, files, mark.recovered);
+      const newest = segments.at(-1);
+      const opened = newest
+        ? { segment: newest, file: await files.open(newest.path) }
+        : await createSegment(folder, files, BEGINNING);
+      if (!newest) segments.push(opened.segment);
+      const { segment, file } = opened;
+      const cache = new TailCache(options.cacheBytes);
+      return new Partition(folder, files, options, mark, segments, segment, file, cache);
+    } catch (error) {
+      await mark.abandon();
+      throw error;
+    }
   }
 
   /** Sequence number of the oldest event that is kept, or of the next one when there is none. */

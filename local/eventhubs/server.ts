@@ -45,7 +45,8 @@ export async function startEventHubs(options: EventHubsOptions): Promise<Service
   const { server, clients } = createEndpoint(namespace, options);
   try {
     const port = await listen(server, options.port, 'Event Hubs');
-    return { port, dispose: () => dispose(server, clients, namespace) };
+    let disposed: Promise<void> | undefined;
+    return { port, dispose: () => (disposed ??= dispose(server, clients, namespace)) };
   } catch (error) {
     await namespace.close();
     throw error;

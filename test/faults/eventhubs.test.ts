@@ -16,10 +16,15 @@ const MAIN = join(__dirname, '../../build/local/eventhubs/main.js');
 const SEGMENT_BYTES = 96 * 1024;
 
 let dataDir: string;
+/** What a failed test has not stopped by itself. */
+const running = new Set<() => Promise<void>>();
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'eventhubs-faults-'));
 });
-afterEach(() => rm(dataDir, { recursive: true, force: true }));
+afterEach(async () => {
+  await Promise.all([...running].map((stop) => stop()));
+  await rm(dataDir, { recursive: true, force: true });
+});
 
 /** A generator of the same numbers in each run (mulberry32). */
 function seeded(seed: number): () => number {
@@ -40,6 +45,9 @@ async function startChild(
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
+  const kill = (): Promise<void> => end(child, 'SIGKILL');
+  running.add(kill);
+  child.once('exit', () => running.delete(kill));
   const ready = once(child, 'message') as Promise<[FromChild]>;
   child.send({
     type: 'start',
@@ -86,7 +94,7 @@ async function readAll(
           );
           if (events.at(-1)?.sequenceNumber === last) resolve();
         },
-        processError: async (error) => reject(error as Error),
+        processError: async (error) => reject(error),
       },
       { startPosition: earliestEventPosition, maxBatchSize: 1_000 },
     );
@@ -98,7 +106,7 @@ async function readAll(
 interface Published {
   /** Ids of the events whose send was acknowledged, in the order in which they were sent. */
   readonly acknowledged: string[];
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Sends batch after batch to one partition until it is stopped or the endpoint is gone. */
@@ -110,9 +118,9 @@ function publish(
 ): Published {
   const producer = producerAt(port);
   const acknowledged: string[] = [];
-  let isStopped = false;
+  const life = { isStopped: false };
   const run = async (): Promise<void> => {
-    for (let round = 0; !isStopped; round += 1) {
+    for (let round = 0; !life.isStopped; round += 1) {
       const size = 1 + Math.floor(random() * 40);
       const ids = Array.from({ length: size }, (_, index) => `${partitionId}/${round}/${index}`);
       const events = ids.map((id) => ({ body: { id, filler: 'x'.repeat(Math.floor(random() * 400)) } }));
@@ -123,11 +131,13 @@ function publish(
   };
   const finished = run().catch(() => undefined);
   const stop = async (): Promise<void> => {
-    isStopped = true;
+    life.isStopped = true;
+    running.delete(stop);
     // A send that was under way when the endpoint died is never answered; closing the client gives it up.
     await producer.close();
     await Promise.race([finished, new Promise((resolve) => setImmediate(resolve))]);
   };
+  running.add(stop);
   return { acknowledged, stop };
 }
 
@@ -185,8 +195,15 @@ function checkRounds(found: readonly string[], expected: readonly string[]): voi
   expect(numbered.filter((id) => wanted.has(id))).toEqual(expected);
 }
 
-function startHere(files: Files = realFiles): Promise<Service> {
-  return startEventHubs({ dataDir, port: 0, ...CREDENTIAL, hubs: HUBS, segmentBytes: SEGMENT_BYTES, files });
+async function startHere(files: Files = realFiles): Promise<Service> {
+  const options = { dataDir, port: 0, ...CREDENTIAL, hubs: HUBS, segmentBytes: SEGMENT_BYTES, files };
+  const service = await startEventHubs(options);
+  const dispose = (): Promise<void> => {
+    running.delete(dispose);
+    return service.dispose();
+  };
+  running.add(dispose);
+  return { port: service.port, dispose };
 }
 
 async function fill(service: Service, batches: number, bodySize: number): Promise<void> {
