@@ -44,7 +44,7 @@ export function createTerminate(deps: TriggerDeps): Handler {
     const id = checkSignature(request, deps, 'terminate');
     const { batch } = await batchOf(request, deps);
     if (isClosed(batch.status))
-      throw new Problem('batch-closed', `Batch ${id} is ${batch.status}.`, { status: batch.status });
+      throw new Problem('batch-closed', `Batch ${id} is ${batch.status}.`, { batchStatus: batch.status });
     const reason = (request.query.get('reason') ?? '').slice(0, MAX_REASON);
     if (await terminateInstance(getClient(context), id, reason)) return { status: 202 };
     // Accepted but not started: nobody but us would close it, and a late start then ends without effect.
