@@ -59,13 +59,14 @@ export class Problem extends Error {
   /** The document of RFC 9457. */
   toDocument(): Record<string, unknown> {
     const { status, title } = problems[this.code];
-    return {
+    const own = {
       type: `urn:headwater:problem:${this.code}`,
       code: this.code,
       title,
       status,
       detail: this.detail,
-      ...this.members,
     };
+    // Twice: first for the order of the members, then so that none of `members` takes their place.
+    return { ...own, ...this.members, ...own };
   }
 }

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../support/properties';
 import { decide, type GroupOrigin, type Stored } from '../../src/domain/ingest/decide';
 import type { Envelope } from '../../src/domain/ingest/envelope';
 import { compareStamps } from '../../src/domain/ingest/stamp';

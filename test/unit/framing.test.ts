@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../support/properties';
 import { frame, type Framed } from '../../src/domain/ingest/framing';
 import type { Json } from '../../src/domain/json';
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../support/properties';
 import type { Chunk } from '../../src/domain/ingest/batch';
 import { SPLIT_LIMITS, Splitter, type ChunkRecord, type SplitLimits } from '../../src/domain/ingest/split';
 import type { Json } from '../../src/domain/json';

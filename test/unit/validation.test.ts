@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../support/properties';
 import { contentHash } from '../../src/domain/content';
 import {
   MAX_DEPTH,
