@@ -5,4 +5,6 @@ module.exports = {
   testMatch: ['**/*.test.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2023', parser: { syntax: 'typescript' } } }] },
   testTimeout: 60_000,
+  // Most tests wait for processes they have started: two at a time fit on two cores.
+  maxWorkers: 2,
 };

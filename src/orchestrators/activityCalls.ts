@@ -9,6 +9,11 @@ type Output<A extends Activities, N extends keyof A> = Awaited<ReturnType<A[N]>>
 export interface ActivityCalls<A extends Activities> {
   /** Runs one activity and gives its result. */
   run<N extends keyof A & string>(name: N, input: Input<A, N>): Generator<Task, Output<A, N>, unknown>;
+  /** Runs two different activities at the same time. */
+  runBoth<N extends keyof A & string, M extends keyof A & string>(
+    first: readonly [name: N, input: Input<A, N>],
+    second: readonly [name: M, input: Input<A, M>],
+  ): Generator<Task, [Output<A, N>, Output<A, M>], unknown>;
   /** Runs one activity for every input, `limit` at a time, and gives the results in order. */
   runAll<N extends keyof A & string>(
     name: N,
@@ -35,6 +40,9 @@ export function activityCalls<A extends Activities>(context: OrchestrationContex
   return {
     *run(name, input) {
       return (yield call(name, input)) as never;
+    },
+    *runBoth(first, second) {
+      return (yield context.df.Task.all([call(...first), call(...second)])) as never;
     },
     *runAll(name, inputs, limit) {
       const results: unknown[] = [];

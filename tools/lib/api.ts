@@ -91,7 +91,7 @@ export class Api {
     return this.get<BatchReport>(`/api/batches/${batchId}`);
   }
 
-  /** Waits until a batch is closed. */
+  /** Waits until a batch is closed; a server that is just being restarted is asked again. */
   async closed(batchId: string, { pollMs = 100, timeoutMs = 120_000 } = {}): Promise<BatchReport> {
     const end = Date.now() + timeoutMs;
     for (;;) {

@@ -6,7 +6,7 @@ import { createArchiveBatch } from './archiveBatch';
 import type { ChunkTask } from './chunks';
 import { close } from './closing';
 import type { IngestDeps } from './deps';
-import { createOpenBatch } from './openBatch';
+import { createOpenBatch, type SeenBatch } from './openBatch';
 import { originOf } from './upsertChunk';
 import { closeGroup, type GroupResult } from './upsertGroup';
 import { createValidateChunk, readValidated } from './validateChunk';
@@ -20,14 +20,9 @@ import { listVerdicts, storeVerdicts } from './verdictFile';
 export function createCloseBatch(deps: IngestDeps) {
   const open = createOpenBatch(deps);
   const archiveBatch = createArchiveBatch(deps);
-  return async function closeBatch({
-    batchId,
-    failure,
-  }: {
-    batchId: string;
-    failure: Failure;
-  }): Promise<void> {
-    const opened = await open({ batchId });
+  return async function closeBatch(seen: SeenBatch, failure: Failure): Promise<void> {
+    const batchId = seen.header.id;
+    const opened = await open(seen);
     if (opened.type === 'closed') return;
     const { header, etag, chunks } = opened;
     const done = new Set((await listVerdicts(deps.blobs, batchId)).map(({ chunk }) => chunk));

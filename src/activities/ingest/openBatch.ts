@@ -12,11 +12,8 @@ export type Opened =
   | (SeenBatch & { readonly type: 'opened'; readonly chunks: number; readonly fanOut: number })
   | { readonly type: 'closed'; readonly status: ClosedStatus };
 
-/** `reserved`: the batch as it was reserved, which saves reading it. */
-export interface OpenBatchInput {
-  readonly batchId: string;
-  readonly reserved?: SeenBatch;
-}
+/** The batch as whoever starts it saw it last. */
+export type OpenBatchInput = SeenBatch;
 
 /**
  * The first step of a batch: splits its body into chunks and moves it from `accepted` to `running`, manifest and
@@ -24,9 +21,10 @@ export interface OpenBatchInput {
  * lets a finished instance be started again.
  */
 export function createOpenBatch(deps: Pick<IngestDeps, 'batches' | 'blobs' | 'schemas' | 'fanOut'>) {
-  return async function openBatch({ batchId, reserved }: OpenBatchInput): Promise<Opened> {
+  return async function openBatch(input: OpenBatchInput): Promise<Opened> {
     const { fanOut } = deps;
-    let seen = reserved;
+    const batchId = input.header.id;
+    let seen: SeenBatch | undefined = input;
     // Bounded by the few writers a batch document has; each conflict means that one of them got ahead.
     for (;;) {
       if (!seen) {

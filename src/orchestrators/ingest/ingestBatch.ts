@@ -6,20 +6,21 @@ import type { OpenBatchInput } from '../../activities/ingest/openBatch';
 import { activityCalls } from '../activityCalls';
 
 /**
- * A batch's way: open → archive → validate → publish → upsert → complete. Only references and counts pass through
+ * A batch's way: open, and beside it archive → validate → publish → upsert → complete. Only references and counts pass through
  * here; records stay in blobs.
  */
 export const ingestBatch: OrchestrationHandler = function* (context: OrchestrationContext) {
   const activities = activityCalls<IngestActivities>(context);
   const progress = (stage: string, chunks: number): void => context.df.setCustomStatus({ stage, chunks });
 
-  const opened = yield* activities.run('openBatch', context.df.getInput<OpenBatchInput>());
+  const seen = context.df.getInput<OpenBatchInput>();
+  const [opened, archive] = yield* activities.runBoth(
+    ['openBatch', seen],
+    ['archiveBatch', { batch: seen.header }],
+  );
   if (opened.type === 'closed') return { status: opened.status } satisfies Closed;
   const { header, etag, chunks, fanOut } = opened;
   const tasks = Array.from({ length: chunks }, (_, chunk) => ({ batch: header, chunk, chunks }));
-
-  progress('archiving', chunks);
-  const archive = yield* activities.run('archiveBatch', { batch: header });
 
   progress('validating', chunks);
   const validated = yield* activities.runAll('validateChunk', tasks, fanOut);

@@ -1,7 +1,7 @@
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import { getClient, type DurableOrchestrationStatus } from 'durable-functions';
 import { createCloseBatch } from '../../activities/ingest/closeBatch';
-import { isClosed } from '../../domain/ingest/batch';
+import { headerOf, isClosed } from '../../domain/ingest/batch';
 import { isSignedFor, type LinkOperation } from '../../domain/links';
 import { Problem } from '../../domain/problem';
 import { json, type Handler } from '../http';
@@ -42,16 +42,14 @@ export function createTerminate(deps: TriggerDeps): Handler {
   const closeBatch = createCloseBatch(deps);
   return async (request, context) => {
     const id = checkSignature(request, deps, 'terminate');
-    const { batch } = await batchOf(request, deps);
+    const { batch, etag } = await batchOf(request, deps);
     if (isClosed(batch.status))
       throw new Problem('batch-closed', `Batch ${id} is ${batch.status}.`, { batchStatus: batch.status });
     const reason = (request.query.get('reason') ?? '').slice(0, MAX_REASON);
     if (await terminateInstance(getClient(context), id, reason)) return { status: 202 };
     // Accepted but not started: nobody but us would close it, and a late start then ends without effect.
-    await closeBatch({
-      batchId: id,
-      failure: { code: 'terminated', message: `The batch was terminated before it started: ${reason}` },
-    });
+    const message = `The batch was terminated before it started: ${reason}`;
+    await closeBatch({ header: headerOf(batch), etag }, { code: 'terminated', message });
     return { status: 202 };
   };
 }

@@ -51,7 +51,7 @@ async function start(
   context: InvocationContext,
 ): Promise<void> {
   const { id } = batch;
-  const input: OpenBatchInput = { batchId: id, reserved: { header: headerOf(batch), etag } };
+  const input: OpenBatchInput = { header: headerOf(batch), etag };
   try {
     await client.startNew(INGEST_BATCH, { instanceId: id, input });
   } catch (error) {

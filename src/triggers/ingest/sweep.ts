@@ -1,7 +1,8 @@
 import type { InvocationContext } from '@azure/functions';
 import { getClient, type DurableClient } from 'durable-functions';
 import { createCloseBatch } from '../../activities/ingest/closeBatch';
-import { isClosed, type Batch, type Failure } from '../../domain/ingest/batch';
+import type { OpenBatchInput, SeenBatch } from '../../activities/ingest/openBatch';
+import { headerOf, isClosed, type BatchStatus, type Failure } from '../../domain/ingest/batch';
 import { inboxName } from '../../domain/ingest/names';
 import type { TriggerDeps } from './deps';
 import { instanceStatus } from './instances';
@@ -24,13 +25,14 @@ export function createSweepBatches(deps: TriggerDeps): Handler {
   return async (_timer, context) => {
     const client = getClient(context);
     const before = new Date(deps.now().getTime() - deps.config.sweepAfterMs);
-    for (const { batch } of await deps.batches.open(before, SLICE)) {
+    for (const { batch, etag } of await deps.batches.open(before, SLICE)) {
       try {
-        const failure = await tend(client, batch);
+        const seen: SeenBatch = { header: headerOf(batch), etag };
+        const failure = await tend(client, batch.status, seen);
         // It may have been closed in the ordinary way since the list was read.
         if (!failure || (await isClosedNow(deps, batch.id))) continue;
         context.warn(`Closing batch ${batch.id}: ${failure.message}`);
-        await closeBatch({ batchId: batch.id, failure });
+        await closeBatch(seen, failure);
       } catch (error) {
         // One batch that cannot be tended must not keep the others waiting.
         context.error(`Batch ${batch.id} could not be tended.`, error);
@@ -45,12 +47,16 @@ async function isClosedNow({ batches }: TriggerDeps, id: string): Promise<boolea
 }
 
 /** Starts the batch if it was not; says why it has to be closed, if it has. */
-async function tend(client: DurableClient, batch: Batch): Promise<Failure | undefined> {
-  const status = await instanceStatus(client, batch.id);
+async function tend(
+  client: DurableClient,
+  batchStatus: BatchStatus,
+  seen: SeenBatch,
+): Promise<Failure | undefined> {
+  const status = await instanceStatus(client, seen.header.id);
   if (!status) {
-    if (batch.status !== 'accepted')
+    if (batchStatus !== 'accepted')
       return { code: 'orchestration-lost', message: 'The orchestration is gone.' };
-    await client.startNew(INGEST_BATCH, { instanceId: batch.id, input: { batchId: batch.id } });
+    await client.startNew(INGEST_BATCH, { instanceId: seen.header.id, input: seen satisfies OpenBatchInput });
     return undefined;
   }
   const { output } = status;
