@@ -85,9 +85,9 @@ describe("the SDK's client", () => {
     await client.terminate(id, 'enough');
     await client.startNew('Waiter', { instanceId: 'two' });
     const all = await client.getStatusAll();
-    expect(all.map(({ instanceId, runtimeStatus }) => [instanceId, `${runtimeStatus}`])).toEqual([
-      ['one', 'Terminated'],
-      ['two', expect.stringMatching(/Pending|Running/)],
+    expect(all.map(({ instanceId, runtimeStatus }) => ({ instanceId, runtimeStatus }))).toEqual([
+      { instanceId: 'one', runtimeStatus: 'Terminated' },
+      { instanceId: 'two', runtimeStatus: expect.stringMatching(/Pending|Running/) as unknown },
     ]);
     await expect(client.startNew('Waiter', { instanceId: 'two' })).rejects.toThrow('409');
   });
