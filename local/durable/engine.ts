@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Database } from '../shared/database';
 import { Activities } from './activities';
-import { Clock, millisToStamp } from './clock';
+import { Clock } from './clock';
 import { Episodes } from './episodes';
 import {
   EventType,
@@ -11,16 +11,9 @@ import {
   orchestratorCompleted,
 } from './history';
 import { Instance, restore, type Incoming } from './instance';
+import { listPage, type ListPage, type ListQuery } from './query';
 import type { Runner } from './runner';
-import {
-  Store,
-  TERMINAL,
-  type Ending,
-  type EpisodeRow,
-  type InstanceRow,
-  type ListFilter,
-  type RuntimeStatus,
-} from './store';
+import { Store, TERMINAL, type Ending, type EpisodeRow, type InstanceRow, type RuntimeStatus } from './store';
 import { Timers } from './timers';
 
 export interface EngineOptions {
@@ -61,25 +54,6 @@ export type PauseResult =
   | { outcome: 'refused'; status: RuntimeStatus };
 export type PurgeResult =
   { outcome: 'purged' } | { outcome: 'notFound' } | { outcome: 'running'; status: RuntimeStatus };
-
-/** How {@link DurableEngine.list} filters; times in Unix milliseconds. */
-export interface ListQuery {
-  from?: string;
-  prefix?: string;
-  createdFrom?: number;
-  createdTo?: number;
-  statuses?: readonly RuntimeStatus[];
-  top: number;
-}
-
-export interface ListPage {
-  instances: InstanceRow[];
-  /** The id with which the next page begins. */
-  next: string | undefined;
-}
-
-/** Rows read at a time while filtering by a status that only the memory knows. */
-const LIST_BATCH = 500;
 
 /** The Durable Task engine: orchestration instances, their histories and what they wait for, in one SQLite file. */
 export class DurableEngine {
@@ -216,28 +190,7 @@ export class DurableEngine {
 
   /** Instances in the order of their ids. */
   list(query: ListQuery): ListPage {
-    const found: InstanceRow[] = [];
-    const filter: ListFilter = {
-      from: query.from ?? '',
-      prefix: query.prefix ?? '',
-      createdFrom: toStamp(query.createdFrom),
-      createdTo: toStamp(query.createdTo),
-      statuses: query.statuses,
-    };
-    const batch = Math.min(LIST_BATCH, query.top + 1);
-    for (;;) {
-      const rows = this.store.list(filter, batch);
-      for (const stored of rows) {
-        const row = this.live.get(stored.id)?.toRow() ?? stored;
-        if (query.statuses && !query.statuses.includes(row.status)) continue;
-        if (found.length === query.top) return { instances: found, next: row.id };
-        found.push(row);
-      }
-      const last = rows.at(-1);
-      if (rows.length < batch || !last) return { instances: found, next: undefined };
-      // The smallest string that sorts after an id.
-      filter.from = `${last.id}\0`;
-    }
+    return listPage(this.store, query, (stored) => this.live.get(stored.id)?.toRow() ?? stored);
   }
 
   /** @param input JSON text. Resolves once the event is durable. */
@@ -363,10 +316,6 @@ export class DurableEngine {
 
 function stopTimers(instance: Instance): void {
   for (const task of instance.open.values()) if (task.kind === 'timer') clearTimeout(task.handle);
-}
-
-function toStamp(ms: number | undefined): string | undefined {
-  return ms === undefined ? undefined : millisToStamp(ms).slice(0, -1);
 }
 
 /** Opens (or creates) the store. Nothing runs before {@link DurableEngine.start}. */

@@ -1,5 +1,6 @@
 import { flag, json, problem, type Answer, type DurableRequest } from './answer';
-import type { DurableEngine, ListQuery } from './engine';
+import type { DurableEngine } from './engine';
+import type { ListQuery } from './query';
 import { statusJson } from './status';
 import type { RuntimeStatus } from './store';
 

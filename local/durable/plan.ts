@@ -1,0 +1,164 @@
+import { addMillis, millisToStamp, stampToMillis, type Clock } from './clock';
+import {
+  asPlayed,
+  orchestratorCompleted,
+  orchestratorStarted,
+  taskScheduled,
+  timerCreated,
+  triggerPayload,
+} from './history';
+import { activityTask, retryDelay, type Instance, type OpenTask } from './instance';
+import type { EpisodeMessage, EpisodeReply, NewTask } from './runner';
+import type { Decisions, Ending, EpisodeRow } from './store';
+
+type State = Extract<EpisodeReply, { kind: 'state' }>;
+
+/** What one episode adds to an instance, ready to be written in one piece. */
+export interface Plan {
+  started: string;
+  events: string;
+  decisions: Decisions | null;
+  added: OpenTask[];
+  custom: string | null;
+  ending: Ending | undefined;
+  completed: string;
+}
+
+/** The trigger's payload for an episode, with the whole history. `rows` are the stored episodes. */
+export function episodePayload(instance: Instance, rows: EpisodeRow[], message: EpisodeMessage): string {
+  const parts: string[] = [];
+  rows.forEach(({ started, events }, index) => {
+    if (index > 0) parts.push(orchestratorStarted(started));
+    parts.push(events);
+  });
+  if (rows.length > 0) parts.push(orchestratorStarted(message.started));
+  if (message.events !== '') parts.push(message.events);
+  return triggerPayload(instance, rows[0]?.started ?? message.started, rows.length === 0, parts.join(','));
+}
+
+/** Turns what a worker answered into what is to be written; nothing takes effect before it is. */
+export class Planner {
+  constructor(
+    private readonly clock: Clock,
+    private readonly log: (text: string) => void,
+    private readonly warn: (instance: Instance, warnings: string[]) => void,
+  ) {}
+
+  plan(instance: Instance, started: string, reply: EpisodeReply): Plan {
+    const { current } = instance;
+    if (reply.kind !== 'state') {
+      const message =
+        reply.kind === 'nonDeterministic' ? reply.message : 'The worker did not take the history.';
+      this.log(`Instance '${instance.id}' of '${instance.name}' failed. ${message}`);
+      return this.failure(instance, started, message);
+    }
+    if (reply.unsupported !== undefined) {
+      const message = `Orchestrator function '${instance.name}' failed: ${reply.unsupported} is not supported here yet.`;
+      this.log(
+        `Instance '${instance.id}' of '${instance.name}' failed: it uses ${reply.unsupported}, which is not supported here yet.`,
+      );
+      return this.failure(instance, started, message);
+    }
+    const events = current.map(({ event }) => asPlayed(event));
+    const added: OpenTask[] = [];
+    for (const task of reply.tasks) {
+      const open = this.scheduleTask(instance, task, started, events);
+      if (open) added.push(open);
+    }
+    const completed = this.clock.stamp();
+    events.push(orchestratorCompleted(completed));
+    const hasDecisions = reply.nextId !== instance.nextId || reply.cancelled.length > 0;
+    const { tasks, cancelled, nextId } = reply;
+    const decisions = hasDecisions ? { tasks, cancelled, nextId } : null;
+    const ending = this.ending(instance, reply, added);
+    return {
+      started,
+      events: events.join(','),
+      decisions,
+      added,
+      custom: reply.customStatus,
+      ending,
+      completed,
+    };
+  }
+
+  /** Adds the event that schedules a task, and returns what the engine then waits for. */
+  private scheduleTask(
+    instance: Instance,
+    task: NewTask,
+    started: string,
+    events: string[],
+  ): OpenTask | undefined {
+    const at = this.clock.stamp();
+    if (task.kind === 'activity' || task.kind === 'retryAttempt') {
+      const activity = activityTask(instance, task, at);
+      if (activity) events.push(taskScheduled(activity.id, activity.name, at));
+      return activity;
+    }
+    const fireAt =
+      task.kind === 'timer' ? timerDate(task.fireAt) : this.retryAt(instance, task.root, started);
+    if (fireAt === undefined) return undefined;
+    events.push(timerCreated(task.id, fireAt, at));
+    const hop = task.kind === 'timer' && task.hop === true;
+    return { kind: 'timer', id: task.id, fireAt, created: at, hop, completed: false };
+  }
+
+  private retryAt(instance: Instance, root: number, started: string): string | undefined {
+    const retries = instance.retries.get(root);
+    if (!retries) return undefined;
+    // The failure that leads to this wait is in the episode and not counted yet.
+    const counted = { ...retries, failures: retries.failures + 1 };
+    const delay = retryDelay(counted, stampToMillis(started));
+    if (delay !== undefined) return addMillis(started, delay);
+    this.warn(instance, [
+      `The retries of activity '${retries.name}' have passed their retryTimeout. The platform then waits for ever, ` +
+        'and so does this host; terminate the instance, and leave retryTimeout unset.',
+    ]);
+    return undefined;
+  }
+
+  private ending(instance: Instance, reply: State, added: OpenTask[]): Ending | undefined {
+    if (reply.error !== undefined) {
+      return {
+        status: 'Failed',
+        output: JSON.stringify(`Orchestrator function '${instance.name}' failed: ${reply.error}`),
+      };
+    }
+    if (!reply.done) return undefined;
+    const gone = new Set(reply.cancelled);
+    for (const { task } of instance.current) if (task) gone.add(task.id);
+    // A timer that is neither fired nor cancelled holds its instance open.
+    const held = [...instance.open.values(), ...added].some(
+      ({ kind, id }) => kind === 'timer' && !gone.has(id),
+    );
+    return held ? undefined : { status: 'Completed', output: reply.output };
+  }
+
+  private failure(instance: Instance, started: string, message: string): Plan {
+    const completed = this.clock.stamp();
+    const events = [
+      ...instance.current.map(({ event }) => asPlayed(event)),
+      orchestratorCompleted(completed),
+    ];
+    const ending: Ending = { status: 'Failed', output: JSON.stringify(message) };
+    const { custom } = instance;
+    return { started, events: events.join(','), decisions: null, added: [], custom, ending, completed };
+  }
+
+  unknownOrchestrator(instance: Instance, started: string): Plan {
+    this.log(`Instance '${instance.id}' failed: there is no orchestrator '${instance.name}'.`);
+    return this.failure(
+      instance,
+      started,
+      `Orchestrator function '${instance.name}' failed: The function '${instance.name}' doesn't exist, is disabled, ` +
+        'or is not an orchestrator function.',
+    );
+  }
+}
+
+/** The latest time that a JavaScript date can hold (https://tc39.es/ecma262/#sec-time-values-and-time-range). */
+const YEAR_9999 = Date.UTC(9999, 11, 31);
+
+function timerDate(ms: number): string {
+  return millisToStamp(Math.min(Math.max(0, ms), YEAR_9999));
+}
