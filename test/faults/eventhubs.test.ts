@@ -8,9 +8,11 @@ import { earliestEventPosition, EventHubConsumerClient, EventHubProducerClient }
 import { eventHubsConnectionString, startEventHubs } from '../../local/eventhubs/server';
 import type { FromChild, Service } from '../../local/shared/child';
 import { type DurableFile, type Files, realFiles } from '../../local/shared/files';
+import { type Acknowledged, type PublisherOptions, seeded } from './eventhubs-publisher';
 
 const CREDENTIAL = { keyName: 'key', key: 'c2VjcmV0' };
 const HUBS = { log: { partitions: 2 } };
+const PUBLISHER = join(__dirname, '../../build/test/faults/eventhubs-publisher.js');
 const MAIN = join(__dirname, '../../build/local/eventhubs/main.js');
 /** Small, so that a run goes through several segments. */
 const SEGMENT_BYTES = 96 * 1024;
@@ -26,28 +28,22 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-/** A generator of the same numbers in each run (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
-async function startChild(
-  port: number,
-  env: NodeJS.ProcessEnv,
-): Promise<{ child: ChildProcess; port: number }> {
-  const child = fork(MAIN, {
+function startProcess(path: string, env: NodeJS.ProcessEnv): ChildProcess {
+  const child = fork(path, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const kill = (): Promise<void> => end(child, 'SIGKILL');
   running.add(kill);
   child.once('exit', () => running.delete(kill));
+  return child;
+}
+
+async function startChild(
+  port: number,
+  env: NodeJS.ProcessEnv,
+): Promise<{ child: ChildProcess; port: number }> {
+  const child = startProcess(MAIN, env);
   const ready = once(child, 'message') as Promise<[FromChild]>;
   child.send({
     type: 'start',
@@ -64,10 +60,12 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   await exited;
 }
 
+function connectionString(port: number): string {
+  return eventHubsConnectionString({ port, ...CREDENTIAL });
+}
+
 function producerAt(port: number): EventHubProducerClient {
-  return new EventHubProducerClient(eventHubsConnectionString({ port, ...CREDENTIAL }), 'log', {
-    retryOptions: { maxRetries: 0, timeoutInMs: 5_000 },
-  });
+  return new EventHubProducerClient(connectionString(port), 'log', { retryOptions: { maxRetries: 0 } });
 }
 
 async function readAll(
@@ -79,11 +77,7 @@ async function readAll(
   await producer.close();
   const events: { body: unknown; sequenceNumber: number }[] = [];
   if (last < 0) return events;
-  const consumer = new EventHubConsumerClient(
-    '$Default',
-    eventHubsConnectionString({ port, ...CREDENTIAL }),
-    'log',
-  );
+  const consumer = new EventHubConsumerClient('$Default', connectionString(port), 'log');
   await new Promise<void>((resolve, reject) => {
     consumer.subscribe(
       partitionId,
@@ -103,42 +97,22 @@ async function readAll(
   return events;
 }
 
-interface Published {
-  /** Ids of the events whose send was acknowledged, in the order in which they were sent. */
-  readonly acknowledged: string[];
-  readonly stop: () => Promise<void>;
-}
-
-/** Sends batch after batch to one partition until it is stopped or the endpoint is gone. */
-function publish(
-  port: number,
-  partitionId: string,
-  random: () => number,
-  onAcknowledged: () => void,
-): Published {
-  const producer = producerAt(port);
-  const acknowledged: string[] = [];
-  const life = { isStopped: false };
-  const run = async (): Promise<void> => {
-    for (let round = 0; !life.isStopped; round += 1) {
-      const size = 1 + Math.floor(random() * 40);
-      const ids = Array.from({ length: size }, (_, index) => `${partitionId}/${round}/${index}`);
-      const events = ids.map((id) => ({ body: { id, filler: 'x'.repeat(Math.floor(random() * 400)) } }));
-      await producer.sendBatch(events, { partitionId });
-      acknowledged.push(...ids);
-      onAcknowledged();
-    }
-  };
-  const finished = run().catch(() => undefined);
-  const stop = async (): Promise<void> => {
-    life.isStopped = true;
-    running.delete(stop);
-    // A send that was under way when the endpoint died is never answered; closing the client gives it up.
-    await producer.close();
-    await Promise.race([finished, new Promise((resolve) => setImmediate(resolve))]);
-  };
-  running.add(stop);
-  return { acknowledged, stop };
+/** Publishes from another process until `batches` were acknowledged, and goes on until it is killed. */
+async function publish(
+  options: PublisherOptions,
+  batches: number,
+): Promise<{ acknowledged: readonly Acknowledged[]; kill: () => Promise<void> }> {
+  const publisher = startProcess(PUBLISHER, {});
+  const acknowledged: Acknowledged[] = [];
+  await new Promise<void>((resolve, reject) => {
+    publisher.on('message', (message: Acknowledged) => {
+      acknowledged.push(message);
+      if (acknowledged.length === batches) resolve();
+    });
+    publisher.once('exit', () => reject(new Error('The publisher ended.')));
+    publisher.send(options);
+  });
+  return { acknowledged, kill: () => end(publisher, 'SIGKILL') };
 }
 
 function idOf({ body }: { body: unknown }): string {
@@ -149,27 +123,23 @@ describe.each([
   ['the process is killed', {}],
   ['the power is cut', { HEADWATER_POWER_LOSS: '1' }],
 ])('when %s while events are published', (_, env) => {
-  test.each([1, 2, 3])('every acknowledged event is there once, in order (seed %d)', async (seed) => {
+  test.each([1, 2])('every acknowledged event is there once, in order (seed %d)', async (seed) => {
     const random = seeded(seed);
     let { child, port } = await startChild(0, env);
     const acknowledged: Record<string, string[]> = { '0': [], '1': [] };
     for (let round = 0; round < 2; round += 1) {
-      const killAfter = 5 + Math.floor(random() * 40);
-      let commits = 0;
-      let enough: () => void = () => undefined;
-      const reached = new Promise<void>((resolve) => (enough = resolve));
-      const publishers = Object.keys(acknowledged).map((id) =>
-        publish(port, id, random, () => {
-          commits += 1;
-          if (commits === killAfter) enough();
-        }),
-      );
-      await reached;
+      const options = {
+        connectionString: connectionString(port),
+        hub: 'log',
+        partitionIds: ['0', '1'],
+        seed,
+      };
+      const publisher = await publish(options, 5 + Math.floor(random() * 60));
       await end(child, 'SIGKILL');
-      await Promise.all(publishers.map(({ stop }) => stop()));
-      publishers.forEach((publisher, id) =>
-        acknowledged[String(id)]?.push(...publisher.acknowledged.map((text) => `${round}:${text}`)),
-      );
+      await publisher.kill();
+      for (const { partitionId, ids } of publisher.acknowledged) {
+        acknowledged[partitionId]?.push(...ids.map((id) => `${round}:${id}`));
+      }
       ({ child, port } = await startChild(port, env));
       for (const [id, expected] of Object.entries(acknowledged)) {
         const events = await readAll(port, id);
