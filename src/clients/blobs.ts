@@ -39,7 +39,8 @@ export interface Blobs {
   remove(container: Container, name: string, unmodifiedSince?: Date): Promise<void>;
 }
 
-const CACHE_BYTES = 64 * 1024 * 1024;
+/** What is parsed of it takes a few times that. */
+const CACHE_BYTES = 48 * 1024 * 1024;
 
 const hasCode = (error: unknown, ...codes: (string | undefined)[]): boolean =>
   error instanceof RestError &&

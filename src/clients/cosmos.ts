@@ -20,6 +20,15 @@ export interface CosmosContainers {
   batches: () => Promise<Container>;
 }
 
+/** The SDK looks and then creates: of two processes that start together one is told 409, and has what it wanted. */
+async function unlessThere(creation: Promise<unknown>): Promise<void> {
+  try {
+    await creation;
+  } catch (error) {
+    if (statusOf(error) !== 409) throw error;
+  }
+}
+
 /** @param createResources create the database and its containers when they are missing */
 export function openCosmos(
   connection: Connection & { readonly database: string },
@@ -31,7 +40,7 @@ export function openCosmos(
       : new CosmosClient({ endpoint: connection.endpoint, aadCredentials: managedIdentity() });
   const database = once(async () => {
     const reference = client.database(connection.database);
-    if (createResources) await client.databases.createIfNotExists({ id: connection.database });
+    if (createResources) await unlessThere(client.databases.createIfNotExists({ id: connection.database }));
     return reference;
   });
   const container = (id: string, path: string) =>
@@ -39,11 +48,13 @@ export function openCosmos(
       const parent = await database();
       // -1: items expire only by their own `ttl` (https://learn.microsoft.com/azure/cosmos-db/nosql/time-to-live).
       if (createResources) {
-        await parent.containers.createIfNotExists({
-          id,
-          partitionKey: { paths: [path], version: 2 },
-          defaultTtl: -1,
-        });
+        await unlessThere(
+          parent.containers.createIfNotExists({
+            id,
+            partitionKey: { paths: [path], version: 2 },
+            defaultTtl: -1,
+          }),
+        );
       }
       return parent.container(id);
     });

@@ -19,7 +19,8 @@ const UNAVAILABLE = new Set<unknown>([
 function toProblem(error: unknown, context: InvocationContext): Problem {
   if (error instanceof Problem) return error;
   const { code, statusCode, message } = error as { code?: unknown; statusCode?: unknown; message?: unknown };
-  context.error(`${context.functionName} failed`, error);
+  // The stack only: the SDKs' errors carry whole requests.
+  context.error(`${context.functionName} failed: ${error instanceof Error ? error.stack : String(error)}`);
   if (UNAVAILABLE.has(code) || UNAVAILABLE.has(statusCode)) {
     return new Problem(
       'store-unavailable',

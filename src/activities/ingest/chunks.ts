@@ -4,7 +4,7 @@ import { frame } from '../../domain/ingest/framing';
 import { archiveName, chunkName, inboxName } from '../../domain/ingest/names';
 import { SPLIT_LIMITS, Splitter, type ChunkRecord } from '../../domain/ingest/split';
 import type { IngestDeps } from './deps';
-import { fromLines, mustExist } from './lines';
+import { fromLines, knownAs, mustExist } from './lines';
 
 type Deps = Pick<IngestDeps, 'blobs' | 'schemas'>;
 
@@ -26,25 +26,31 @@ const WRITES_AT_A_TIME = 4;
 export async function writeChunks(deps: Deps, batch: BatchHeader): Promise<Chunk[]> {
   const parts = await split(deps, batch);
   if (parts.length > 1) {
-    await mapLimited(parts, WRITES_AT_A_TIME, ({ body }, number) =>
-      deps.blobs.create('chunks', chunkName(batch.id, number), Buffer.from(body)),
+    await mapLimited(parts, WRITES_AT_A_TIME, ({ body, records }, number) =>
+      deps.blobs.create('chunks', chunkName(batch.id, number), knownAs(Buffer.from(body), records)),
     );
   }
   return parts.map(({ chunk }) => chunk);
 }
 
 /** The records of a chunk. */
-export async function readChunk(deps: Deps, { batch, chunk, chunks }: ChunkTask): Promise<ChunkRecord[]> {
-  if (chunks === 1)
-    return (await split(deps, batch)).flatMap(({ body }) => fromLines<ChunkRecord>(Buffer.from(body)));
+export async function readChunk(
+  deps: Deps,
+  { batch, chunk, chunks }: ChunkTask,
+): Promise<readonly ChunkRecord[]> {
+  if (chunks === 1) return (await split(deps, batch)).flatMap(({ records }) => records);
   const name = chunkName(batch.id, chunk);
   return fromLines<ChunkRecord>(mustExist(await deps.blobs.read('chunks', name), `Chunk ${name}`));
 }
 
-async function split(
-  { blobs, schemas }: Deps,
-  batch: BatchHeader,
-): Promise<{ chunk: Chunk; body: string }[]> {
+interface Part {
+  readonly chunk: Chunk;
+  /** its lines */
+  readonly body: string;
+  readonly records: readonly ChunkRecord[];
+}
+
+async function split({ blobs, schemas }: Deps, batch: BatchHeader): Promise<Part[]> {
   const { dataset } = await schemas.at(batch.dataset, batch.schemaVersion);
   const framed = frame(await bodyOf(blobs, batch), batch.format, batch.accepted);
   if (!framed.ok)
@@ -54,8 +60,10 @@ async function split(
       `The body of batch ${batch.id} holds ${framed.records.length} records, not ${batch.accepted}.`,
     );
   }
-  const parts: { chunk: Chunk; body: string }[] = [];
-  const splitter = new Splitter(dataset.key, SPLIT_LIMITS, (chunk, body) => parts.push({ chunk, body }));
+  const parts: Part[] = [];
+  const splitter = new Splitter(dataset.key, SPLIT_LIMITS, (chunk, body, records) =>
+    parts.push({ chunk, body, records }),
+  );
   framed.records.forEach((record, index) => splitter.add(index, record));
   splitter.end();
   return parts;

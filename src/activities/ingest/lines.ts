@@ -1,23 +1,42 @@
 import type { Json } from '../../domain/json';
 
-/** JSON lines: one value a line, as the app writes its own files. */
-export function toLines(values: Iterable<unknown>): Buffer {
+/**
+ * What a buffer was made of, or was read as. The app's files are written once, so within a process a step need not
+ * parse what the step before has just written; an entry lives as long as its buffer does in the blobs' cache.
+ */
+const values = new WeakMap<Buffer, readonly unknown[]>();
+
+/** JSON lines: one value a line, as the app writes its own files. The values must not be changed afterwards. */
+export function toLines(list: readonly unknown[]): Buffer {
   let text = '';
-  for (const value of values) text += JSON.stringify(value) + '\n';
-  return Buffer.from(text);
+  for (const value of list) text += JSON.stringify(value) + '\n';
+  return knownAs(Buffer.from(text), list);
+}
+
+/** Remembers what the lines in a buffer are. */
+export function knownAs(content: Buffer, list: readonly unknown[]): Buffer {
+  values.set(content, list);
+  return content;
 }
 
 /** Reads what {@link toLines} wrote. The caller names the shape: only the app writes these files. */
-export function fromLines<T = Json>(content: Buffer): T[] {
-  const text = content.toString('utf8');
-  const values: T[] = [];
+export function fromLines<T = Json>(content: Buffer): readonly T[] {
+  const known = values.get(content);
+  if (known) return known as readonly T[];
+  const list = parseLines(content.toString('utf8'));
+  values.set(content, list);
+  return list as T[];
+}
+
+function parseLines(text: string): unknown[] {
+  const list: unknown[] = [];
   for (let start = 0; start < text.length;) {
     const end = text.indexOf('\n', start);
     const line = end === -1 ? text.slice(start) : text.slice(start, end);
-    if (line !== '') values.push(JSON.parse(line) as T);
+    if (line !== '') list.push(JSON.parse(line));
     start += line.length + 1;
   }
-  return values;
+  return list;
 }
 
 /** A blob that an earlier step of the same batch wrote. Its absence is a fault of ours, not of the input. */

@@ -77,7 +77,7 @@ export async function readValidated(
   { blobs }: Pick<IngestDeps, 'blobs'>,
   batchId: string,
   chunk: number,
-): Promise<ValidRecord[]> {
+): Promise<readonly ValidRecord[]> {
   const name = chunkName(batchId, chunk);
   return fromLines<ValidRecord>(mustExist(await blobs.read('validated', name), `Validated chunk ${name}`));
 }

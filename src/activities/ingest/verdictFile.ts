@@ -55,7 +55,10 @@ export async function storeVerdicts(
 }
 
 /** The quarantined records of a chunk that has some. */
-export async function readQuarantine(blobs: Pick<Blobs, 'read'>, name: string): Promise<QuarantinedRecord[]> {
+export async function readQuarantine(
+  blobs: Pick<Blobs, 'read'>,
+  name: string,
+): Promise<readonly QuarantinedRecord[]> {
   return fromLines<QuarantinedRecord>(
     mustExist(await blobs.read('quarantine', name), `The quarantine ${name}`),
   );
@@ -70,7 +73,7 @@ export async function listVerdicts(blobs: Pick<Blobs, 'list'>, batchId: string):
 }
 
 /** The verdicts of a chunk, by index. */
-export async function readVerdicts(blobs: Blobs, name: string): Promise<RecordVerdict[]> {
+export async function readVerdicts(blobs: Blobs, name: string): Promise<readonly RecordVerdict[]> {
   return fromLines<RecordVerdict>(mustExist(await blobs.read('verdicts', name), `The verdict file ${name}`));
 }
 

@@ -35,8 +35,15 @@ const BOM_BYTES = Buffer.from(BOM);
  * @param maxRecords stops reading there: the result then has `maxRecords + 1` records
  */
 export function frame(body: Buffer, format: Format, maxRecords: number): Framed {
-  return format === 'ndjson' ? frameLines(body, maxRecords) : frameArray(body, maxRecords);
+  const known = framed.get(body);
+  if (known?.format === format && known.result.records.length <= maxRecords) return known.result;
+  const result = format === 'ndjson' ? frameLines(body, maxRecords) : frameArray(body, maxRecords);
+  if (result.ok) framed.set(body, { format, result });
+  return result;
 }
+
+/** The starter has just framed what the split frames again: the same buffer, as long as somebody keeps it. */
+const framed = new WeakMap<Buffer, { format: Format; result: Framed & { ok: true } }>();
 
 function frameLines(body: Buffer, maxRecords: number): Framed {
   const records: Json[] = [];

@@ -38,7 +38,7 @@ interface OpenGroup {
   bytes: number;
   /** bytes of records and envelopes */
   weight: number;
-  lines: { index: number; json: string }[];
+  lines: { index: number; json: string; record: Json }[];
 }
 
 /**
@@ -52,13 +52,14 @@ export class Splitter {
   private readonly open = new Map<number, OpenGroup>();
   private groups: Group[] = [];
   private lines: string[] = [];
+  private parsed: ChunkRecord[] = [];
   private records = 0;
   private bytes = 0;
 
   constructor(
     private readonly keyPath: readonly string[],
     private readonly limits: SplitLimits,
-    private readonly emit: (chunk: Chunk, body: string) => void,
+    private readonly emit: (chunk: Chunk, body: string, records: readonly ChunkRecord[]) => void,
   ) {}
 
   add(index: number, record: Json): void {
@@ -74,7 +75,7 @@ export class Splitter {
       group = undefined;
     }
     if (!group) this.open.set(bucket, (group = { bucket, bytes: 0, weight: 0, lines: [] }));
-    group.lines.push({ index, json });
+    group.lines.push({ index, json, record });
     group.bytes += size;
     group.weight += weight;
   }
@@ -91,8 +92,10 @@ export class Splitter {
     if (this.records + group.lines.length > chunkRecords || this.bytes + group.bytes > chunkBytes)
       this.closeChunk();
     const number = this.groups.length;
-    for (const { index, json } of group.lines)
+    for (const { index, json, record } of group.lines) {
       this.lines.push(`{"index":${index},"group":${number},"record":${json}}`);
+      this.parsed.push({ index, group: number, record });
+    }
     this.groups.push({ bucket: group.bucket, records: group.lines.length });
     this.records += group.lines.length;
     this.bytes += group.bytes;
@@ -100,12 +103,11 @@ export class Splitter {
 
   private closeChunk(): void {
     if (this.records === 0) return;
-    this.emit(
-      { records: this.records, bytes: this.bytes, groups: this.groups },
-      this.lines.join('\n') + '\n',
-    );
+    const body = this.lines.join('\n') + '\n';
+    this.emit({ records: this.records, bytes: this.bytes, groups: this.groups }, body, this.parsed);
     this.groups = [];
     this.lines = [];
+    this.parsed = [];
     this.records = 0;
     this.bytes = 0;
   }

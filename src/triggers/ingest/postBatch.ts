@@ -55,7 +55,7 @@ async function start(
   try {
     await client.startNew(INGEST_BATCH, { instanceId: id, input });
   } catch (error) {
-    context.warn(`Batch ${id} was accepted, but not started; the sweep will start it.`, error);
+    context.warn(`Batch ${id} was accepted, but not started; the sweep will start it. ${String(error)}`);
   }
 }
 

@@ -35,7 +35,7 @@ export function createSweepBatches(deps: TriggerDeps): Handler {
         await closeBatch(seen, failure);
       } catch (error) {
         // One batch that cannot be tended must not keep the others waiting.
-        context.error(`Batch ${batch.id} could not be tended.`, error);
+        context.error(`Batch ${batch.id} could not be tended: ${String(error)}`);
       }
     }
   };
