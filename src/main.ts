@@ -74,4 +74,4 @@ app.timer('sweepBatches', {
   extraInputs: [durableClient],
   handler: createSweepBatches(deps),
 });
-app.timer('sweepInbox', { schedule: '0 0 * * * *', handler: createSweepInbox(deps) });
+app.timer('sweepInbox', { schedule: '0 */5 * * * *', handler: createSweepInbox(deps) });

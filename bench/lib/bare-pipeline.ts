@@ -161,7 +161,9 @@ async function write(container: Container, { batchId, bucket, part, lines }: Gro
       resourceBody: { id: key, pk, data: record, _hw: { version: 1, maker: { batchId, index } } } as never,
     })),
   ];
-  const { result = [] } = await container.items.batch(operations, pk);
+  const { result = [] } = await container.items.batch(operations, pk, {
+    contentResponseOnWriteEnabled: false,
+  });
   const failed = result.find(({ statusCode }) => statusCode >= 400);
   if (failed) throw new Error(`A transactional batch was answered with ${failed.statusCode}.`);
 }

@@ -13,7 +13,7 @@ export function createArchiveBatch({ blobs }: Pick<IngestDeps, 'blobs'>) {
     const archive: Archive = { path: `archive/${name}`, sha256: batch.bodySha256, bytes: batch.bytes };
     const body = await blobs.read('inbox', inboxName(batch.id, batch.contentHash));
     if (!body) {
-      // The inbox is emptied when the batch is closed, which is after its body was archived.
+      // The inbox is swept when the batch is closed, which is after its body was archived.
       const known = await blobs.metadata('archive', name);
       if (known?.['sha256'] === batch.bodySha256) return archive;
       throw new Error(`The body of batch ${batch.id} is neither in the inbox nor in the archive.`);

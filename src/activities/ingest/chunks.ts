@@ -69,7 +69,7 @@ async function split({ blobs, schemas }: Deps, batch: BatchHeader): Promise<Part
   return parts;
 }
 
-/** The inbox is emptied when the batch is closed; an activity that still runs then finds the body in the archive. */
+/** The inbox is swept some time after the batch is closed; an activity that still runs then finds the body in the archive. */
 async function bodyOf(blobs: IngestDeps['blobs'], batch: BatchHeader): Promise<Buffer> {
   const received = await blobs.read('inbox', inboxName(batch.id, batch.contentHash));
   return (

@@ -7,7 +7,6 @@ import {
   type ClosedStatus,
   type Failure,
 } from '../../domain/ingest/batch';
-import { inboxName } from '../../domain/ingest/names';
 import { sum, type VerdictCounts } from '../../domain/ingest/verdict';
 import type { IngestDeps } from './deps';
 import type { SeenBatch } from './openBatch';
@@ -25,12 +24,12 @@ export interface Closed {
 }
 
 /**
- * Writes the summary and closes the batch, unless somebody else has; then empties its inbox, which only now nobody
- * needs any more.
+ * Writes the summary and closes the batch, unless somebody else has. Its inbox blob, which only now nobody needs any
+ * more, is left to the sweep: that is not urgent, and an activity that runs late may still look for it.
  * @returns how the batch is closed
  */
 export async function close(
-  deps: Pick<IngestDeps, 'batches' | 'blobs' | 'now'>,
+  deps: Pick<IngestDeps, 'batches' | 'now'>,
   { header, etag }: SeenBatch,
   { status, files, archive, failure }: Closing,
 ): Promise<Closed> {
@@ -47,10 +46,7 @@ export async function close(
   };
   for (let condition = etag; ;) {
     const updated = await deps.batches.update(header.id, condition, summary);
-    if (updated.type === 'updated') {
-      await deps.blobs.remove('inbox', inboxName(header.id, header.contentHash));
-      return { status, counts };
-    }
+    if (updated.type === 'updated') return { status, counts };
     const found = await deps.batches.read(header.id);
     if (!found) throw new Error(`Batch ${header.id} has no document.`);
     const { batch } = found;

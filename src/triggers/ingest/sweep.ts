@@ -2,6 +2,8 @@ import type { InvocationContext } from '@azure/functions';
 import { getClient, type DurableClient } from 'durable-functions';
 import { createCloseBatch } from '../../activities/ingest/closeBatch';
 import type { OpenBatchInput, SeenBatch } from '../../activities/ingest/openBatch';
+import type { ListedBlob } from '../../clients/blobs';
+import { mapLimited } from '../../clients/once';
 import { headerOf, isClosed, type BatchStatus, type Failure } from '../../domain/ingest/batch';
 import { inboxName } from '../../domain/ingest/names';
 import type { TriggerDeps } from './deps';
@@ -13,6 +15,11 @@ const SLICE = 100;
 
 /** Older than any request can live: an inbox blob that no batch names by then never will be. */
 const ORPHAN_AGE_MS = 3_600_000;
+
+const REMOVALS_AT_A_TIME = 8;
+
+/** One run's time, well below the interval of its timer. */
+const INBOX_SWEEP_MS = 60_000;
 
 type Handler = (timer: unknown, context: InvocationContext) => Promise<void>;
 
@@ -78,18 +85,34 @@ async function tend(
 const reasonIn = (output: unknown): string =>
   typeof output === 'string' && output !== '' ? `: ${output.slice(0, 1000)}` : '';
 
-/** Removes inbox blobs that no open batch needs: of requests that were cut off before the reservation, or of closed batches. */
+/**
+ * Removes inbox blobs that no open batch needs: of batches that are closed, or of requests that were cut off before the
+ * reservation. Works for a bounded time; the next run goes on.
+ */
 export function createSweepInbox(deps: TriggerDeps): Handler {
   return async () => {
-    const before = deps.now().getTime() - ORPHAN_AGE_MS;
-    for await (const { name, modifiedOn } of deps.blobs.list('inbox', '')) {
-      if (modifiedOn.getTime() > before) continue;
-      const [id = ''] = name.split('/');
-      const found = await deps.batches.read(id);
-      const needed =
-        found && !isClosed(found.batch.status) && inboxName(id, found.batch.contentHash) === name;
-      // Between the look at the batch and this, a request with the same content may have come: it renewed the blob.
-      if (!needed) await deps.blobs.remove('inbox', name, modifiedOn);
+    const begun = deps.now().getTime();
+    let slice: ListedBlob[] = [];
+    const sweep = async (): Promise<void> => {
+      await mapLimited(slice, REMOVALS_AT_A_TIME, (blob) => removeUnlessNeeded(deps, blob));
+      slice = [];
+    };
+    for await (const blob of deps.blobs.list('inbox', '')) {
+      if (blob.modifiedOn.getTime() > begun - ORPHAN_AGE_MS) continue;
+      if (slice.push(blob) === SLICE) await sweep();
+      if (deps.now().getTime() - begun > INBOX_SWEEP_MS) return;
     }
+    await sweep();
   };
+}
+
+async function removeUnlessNeeded(
+  { batches, blobs }: TriggerDeps,
+  { name, modifiedOn }: ListedBlob,
+): Promise<void> {
+  const [id = ''] = name.split('/');
+  const found = await batches.read(id);
+  if (found && !isClosed(found.batch.status) && inboxName(id, found.batch.contentHash) === name) return;
+  // Between the look at the batch and this, a request with the same content may have come: it renewed the blob.
+  await blobs.remove('inbox', name, modifiedOn);
 }
