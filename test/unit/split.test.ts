@@ -66,7 +66,7 @@ describe('a split', () => {
   const property = (check: (records: Json[], parts: Part[], limits: SplitLimits) => void): void =>
     fc.assert(
       fc.property(anyRecords, anyLimits, (records, limits) => check(records, split(records, limits), limits)),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
 
   test('holds every record once, as it was', () => {
