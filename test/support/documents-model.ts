@@ -52,6 +52,9 @@ export class DocumentsModel {
   }
 }
 
+/** More attempts than any execution can need: a loop without end has to end as a failure. */
+const MOST_COMMITS = 100;
+
 /** What goes wrong for one execution. */
 export interface Faults {
   /** It stops for ever at this step: a request that is sent or an answer that is received. */
@@ -109,6 +112,7 @@ export class ModelClient implements Documents {
 
   async commit(marker: Marker, writes: readonly Write[]): Promise<GroupOutcome> {
     const first = this.commits++ === 0;
+    if (this.commits > MOST_COMMITS) throw new Error('It does not come to an end.');
     await this.step();
     let outcome = await this.how(this.model, marker, writes, this.step);
     if (first && this.faults.answer === 'resent') {

@@ -57,7 +57,7 @@ describe('a JSON array', () => {
         const framed = json(text);
         expect(framed.ok ? framed.records : undefined).toEqual(expected);
       }),
-      { numRuns: 3_000 },
+      { numRuns: 1_500 },
     );
   });
 

@@ -44,7 +44,7 @@ describe('documentId', () => {
       fc.property(key, key, (a, b) => {
         expect(documentId(a) === documentId(b)).toBe(a === b);
       }),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     );
   });
 
