@@ -17,8 +17,8 @@ export interface Batches {
   read(id: string): Promise<StoredBatch | undefined>;
   /** Sets members of the document, if nobody has changed it since it was read: at most ten of them. */
   update(id: string, etag: string, changes: Partial<Batch>): Promise<Updated>;
-  /** Batches that are not closed and were received before `before`, oldest first. */
-  open(before: Date, most: number): Promise<StoredBatch[]>;
+  /** Batches that are not closed and were received after `after` (ISO 8601, '' for all) and before `before`, oldest first. */
+  open(after: string, before: Date, most: number): Promise<StoredBatch[]>;
   countOpen(): Promise<number>;
 }
 
@@ -68,11 +68,12 @@ export function createBatches(container: () => Promise<Container>): Batches {
       }
     },
 
-    async open(before, most) {
+    async open(after, before, most) {
       const query = {
-        query: `SELECT TOP @most * FROM c WHERE c.status IN ('accepted', 'running') AND c.receivedAt < @before ORDER BY c.receivedAt`,
+        query: `SELECT TOP @most * FROM c WHERE c.status IN ('accepted', 'running') AND c.receivedAt > @after AND c.receivedAt < @before ORDER BY c.receivedAt`,
         parameters: [
           { name: '@most', value: most },
+          { name: '@after', value: after },
           { name: '@before', value: before.toISOString() },
         ],
       };

@@ -107,7 +107,7 @@ export function createDocuments(container: () => Promise<Container>): Documents 
           requestCharge: found.reduce((total, one) => total + one.requestCharge, 0),
         };
       }
-      const parameters = ids.map((value, index) => ({ name: `@id${index}`, value }));
+      const parameters = ids.map((value, index) => ({ name: `@p${index}`, value }));
       const query = `SELECT * FROM c WHERE c.id IN (${parameters.map(({ name }) => name).join(', ')})`;
       const options = { partitionKey: pk, maxItemCount: ids.length };
       const { resources, requestCharge } = await (
@@ -123,7 +123,10 @@ export function createDocuments(container: () => Promise<Container>): Documents 
         const response = await (
           await container()
         ).items.batch(operations(marker, writes), marker.pk, NO_CONTENT);
-        return outcomeOf(response.result ?? [], writes, Number(response.headers['x-ms-request-charge'] ?? 0));
+        const results = response.result ?? [];
+        if (results.length !== writes.length + 1)
+          throw new Error(`The store answered ${results.length} of ${writes.length + 1} operations.`);
+        return outcomeOf(results, writes, Number(response.headers['x-ms-request-charge'] ?? 0));
       } catch (error) {
         if (statusOf(error) === 413)
           return {

@@ -29,6 +29,7 @@ const header: BatchHeader = {
   accepted: 30,
   receivedAt: '2026-03-01T12:00:00.000Z',
 };
+const reserved = { header, etag: '"reserved"' };
 const archive = { path: 'archive/readings/x.json', sha256: 'body', bytes: 100 };
 
 type Results = { readonly [N in keyof IngestActivities]: Awaited<ReturnType<IngestActivities[N]>> };
@@ -41,7 +42,7 @@ function answers(
 ): Script {
   const chunkOf = (input: unknown): number => (input as { chunk: number }).chunk;
   const results = (input: unknown): Results => ({
-    openBatch: { type: 'opened', header: { ...header, onInvalid }, chunks: 3, fanOut: 2 },
+    openBatch: { type: 'opened', header: { ...header, onInvalid }, etag: '"running"', chunks: 3, fanOut: 2 },
     archiveBatch: archive,
     validateChunk: {
       valid: 10 - (quarantined[chunkOf(input)] ?? 0),
@@ -70,7 +71,7 @@ const SCENARIOS: Record<string, Script> = {
 };
 
 const drive = (script: Script, handler: OrchestrationHandler = ingestBatch): Promise<Episode[]> =>
-  new Drive(handler, 'ingestBatch', { batchId: header.id }, script).run();
+  new Drive(handler, 'ingestBatch', reserved, script).run();
 
 async function outcomeOf(scenario: string) {
   const episodes = await drive(SCENARIOS[scenario]!);
@@ -98,12 +99,17 @@ describe('a batch', () => {
       output: { status: 'completed', counts: { ...noVerdicts(), upserted: 30 } },
     });
     const inputs = (name: string) => activities.filter((one) => one.name === name).map(({ input }) => input);
-    expect(inputs('openBatch')).toEqual([{ batchId: header.id }]);
+    expect(inputs('openBatch')).toEqual([reserved]);
     expect(inputs('archiveBatch')).toEqual([{ batch: header }]);
     for (const name of ['validateChunk', 'publishChunk'])
-      expect(inputs(name)).toEqual([0, 1, 2].map((chunk) => ({ batch: header, chunk })));
+      expect(inputs(name)).toEqual([0, 1, 2].map((chunk) => ({ batch: header, chunk, chunks: 3 })));
+    const files = [0, 1, 2].map((chunk) => ({
+      chunk,
+      counts: { ...noVerdicts(), upserted: 10 },
+      requestCharge: 1,
+    }));
     expect(inputs('completeBatch')).toEqual([
-      { batch: header, archive, quarantined: [0, 0, 0], rejected: false },
+      { header, etag: '"running"', archive, outcome: { type: 'applied', files } },
     ]);
   });
 
@@ -111,14 +117,16 @@ describe('a batch', () => {
     const { names, activities } = await outcomeOf('quarantine');
     expect(names).toEqual(LANDED);
     const upserts = activities.filter(({ name }) => name === 'upsertChunk').map(({ input }) => input);
-    expect(upserts).toEqual([0, 2, 0].map((quarantined, chunk) => ({ batch: header, chunk, quarantined })));
+    expect(upserts).toEqual(
+      [0, 2, 0].map((quarantined, chunk) => ({ batch: header, chunk, chunks: 3, quarantined })),
+    );
   });
 
   test('with onInvalid=reject and an invalid record publishes and lands nothing', async () => {
     const { names, output, activities } = await outcomeOf('reject');
     expect(names).toEqual(['openBatch', 'archiveBatch', ...threeTimes('validateChunk'), 'completeBatch']);
     expect(output).toEqual({ status: 'rejected' });
-    expect(activities.at(-1)?.input).toMatchObject({ quarantined: [0, 0, 1], rejected: true });
+    expect(activities.at(-1)?.input).toMatchObject({ outcome: { type: 'rejected', quarantined: [0, 0, 1] } });
   });
 
   test('with onInvalid=reject and good records only lands them all', async () => {
@@ -127,15 +135,16 @@ describe('a batch', () => {
 
   test('that is closed ends without effect', async () => {
     const { names, output, isDone } = await outcomeOf('closed');
-    expect(names).toEqual(['openBatch']);
+    // The archive is written beside the opening; for a closed batch it is there.
+    expect(names).toEqual(['openBatch', 'archiveBatch']);
     expect({ isDone, output }).toEqual({ isDone: true, output: { status: 'failed' } });
   });
 
   test('runs no more chunks at a time than its fan-out, and waits for a stage before the next', async () => {
     const { episodes } = await outcomeOf('accept');
     const asked = episodes.map(({ returned }) => activitiesOf(returned).length);
-    // open 1, archive 2, validate 4 5, publish 7 8, upsert 10 11, complete 12.
-    expect([...new Set(asked)]).toEqual([1, 2, 4, 5, 7, 8, 10, 11, 12]);
+    // open and archive 2, validate 4 5, publish 7 8, upsert 10 11, complete 12.
+    expect([...new Set(asked)]).toEqual([2, 4, 5, 7, 8, 10, 11, 12]);
     const answered = (episode: Episode): number =>
       episode.payload.history.filter(({ EventType }) => EventType === 5).length;
     for (const episode of episodes) {
@@ -159,14 +168,7 @@ describe('a batch', () => {
     const stages = episodes.map(
       ({ returned }) => (returned.customStatus as { stage?: string } | undefined)?.stage,
     );
-    expect([...new Set(stages)]).toEqual([
-      undefined,
-      'archiving',
-      'validating',
-      'publishing',
-      'upserting',
-      'completing',
-    ]);
+    expect([...new Set(stages)]).toEqual([undefined, 'validating', 'publishing', 'upserting', 'completing']);
   });
 });
 
@@ -217,7 +219,7 @@ describe('recorded histories', () => {
     'that calls another activity': (call, name, options, input) =>
       call(name === 'archiveBatch' ? 'storeBatch' : name, options, input),
     'that gives another input': (call, name, options, input) =>
-      call(name, options, name === 'completeBatch' ? { ...(input as object), rejected: true } : input),
+      call(name, options, name === 'completeBatch' ? { ...(input as object), etag: 'other' } : input),
     'whose retries are others': (call, name, options, input) => {
       options.backoffCoefficient = 3;
       return call(name, options, input);

@@ -29,10 +29,14 @@ type Handler = (timer: unknown, context: InvocationContext) => Promise<void>;
  */
 export function createSweepBatches(deps: TriggerDeps): Handler {
   const closeBatch = createCloseBatch(deps);
+  // Goes round, so that batches which run for long do not keep younger ones waiting.
+  let after = '';
   return async (_timer, context) => {
     const client = getClient(context);
     const before = new Date(deps.now().getTime() - deps.config.sweepAfterMs);
-    for (const { batch, etag } of await deps.batches.open(before, SLICE)) {
+    const slice = await deps.batches.open(after, before, SLICE);
+    after = slice.length < SLICE ? '' : (slice.at(-1)?.batch.receivedAt ?? '');
+    for (const { batch, etag } of slice) {
       try {
         const seen: SeenBatch = { header: headerOf(batch), etag };
         const failure = await tend(client, batch.status, seen);
