@@ -1,5 +1,5 @@
 /** `npm run test:faults -- --rounds N [--seed S]`: many fault rounds, each with a seed that repeats it. */
-import { parseArgs } from 'node:util';
+import { inspect, parseArgs } from 'node:util';
 import { runRound } from './support/round';
 
 async function main(): Promise<void> {
@@ -12,7 +12,7 @@ async function main(): Promise<void> {
   for (let seed = first; seed < first + rounds; seed++) {
     const result = await runRound(seed).catch((error: unknown) => ({
       seed,
-      faults: [(error as Error).stack ?? String(error)],
+      faults: [inspect(error)],
     }));
     const { faults, ...facts } = result;
     console.log(`${faults.length === 0 ? 'ok  ' : 'FAIL'} ${JSON.stringify(facts)}`);

@@ -67,13 +67,24 @@ export class Recount {
     return resources.length === 0;
   }
 
+  /** How many events were ever sent to the hub. */
+  async hubSize(hub = 'records'): Promise<number> {
+    const client = this.consumer(hub);
+    try {
+      const ids = await client.getPartitionIds();
+      const partitions = await Promise.all(ids.map((id) => client.getPartitionProperties(id)));
+      return partitions.reduce(
+        (total, one) => total + (one.isEmpty ? 0 : one.lastEnqueuedSequenceNumber + 1),
+        0,
+      );
+    } finally {
+      await client.close();
+    }
+  }
+
   /** How often each event id is in the hub. */
   async events(hub = 'records'): Promise<Map<string, number>> {
-    const client = new EventHubConsumerClient(
-      EventHubConsumerClient.defaultConsumerGroupName,
-      text(this.settings, 'EventHubs'),
-      hub,
-    );
+    const client = this.consumer(hub);
     const counts = new Map<string, number>();
     try {
       for (const partition of await client.getPartitionIds()) {
@@ -108,6 +119,11 @@ export class Recount {
     const names: string[] = [];
     for await (const { name } of client.listBlobsFlat({ prefix })) names.push(name);
     return names;
+  }
+
+  private consumer(hub: string): EventHubConsumerClient {
+    const group = EventHubConsumerClient.defaultConsumerGroupName;
+    return new EventHubConsumerClient(group, text(this.settings, 'EventHubs'), hub);
   }
 
   private container(id: string) {

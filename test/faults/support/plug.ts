@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Api } from '../../../tools/lib/api';
 import { APP_DIR } from '../../../tools/lib/app';
 import { Recount } from '../../../tools/lib/recount';
@@ -97,6 +98,24 @@ export class PluggedCloud {
       for (const pid of childrenOf(child.pid).flatMap(childrenOf)) killNow(pid);
     } else {
       child.send({ kill: victim });
+    }
+  }
+
+  /** Resolves when every part answers again. */
+  async serves(): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await this.api.get('/api/datasets');
+        await Promise.all([
+          this.recount.isEmpty(),
+          this.recount.blobNames('archive'),
+          this.recount.hubSize(),
+        ]);
+        return;
+      } catch (error) {
+        if (attempt === 100) throw error;
+        await delay(200);
+      }
     }
   }
 

@@ -55,6 +55,7 @@ export async function runRound(seed: number, victims?: readonly Victim[]): Promi
     // The link's host is from before a restart; its path and signature are what counts.
     const link = terminates && victim?.accepted ? new URL(victim.accepted.terminatePostUri) : undefined;
     if (link) await cloud.api.request(link.pathname + link.search, { method: 'POST' }).catch(() => undefined);
+    await cloud.serves();
     const verifier = new Verifier(cloud.api, cloud.recount);
     for (const batch of batches) await verifier.batch(batch);
     await verifier.stores();
