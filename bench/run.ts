@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { loadavg } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArguments, type Arguments } from './lib/arguments';
 import { missed, type Bench, type Context, type Figures } from './lib/bench';
@@ -22,6 +22,8 @@ Benches: ${BENCHES.map(({ name }) => name).join(', ')}
 `;
 
 const LOAD_BEFORE = loadavg()[0] ?? 0;
+/** Above this share of its processors a machine is not quiet. */
+const QUIET_LOAD = 0.25;
 const root = resolve(__dirname, '..', '..');
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
@@ -83,7 +85,13 @@ class Run {
   private save(bench: Bench, figures: Figures): void {
     const file = join(root, 'bench', 'RESULTS.md');
     const existing = existsSync(file) ? readFileSync(file, 'utf8') : '';
-    writeFileSync(file, record(existing, bench, figures, settingOf(new Date(), LOAD_BEFORE)));
+    const { scale, seconds } = this.args;
+    const options = [
+      ...(scale === 1 ? [] : [`--scale ${scale}`]),
+      ...(seconds === undefined ? [] : [`--seconds ${seconds}`]),
+    ];
+    const setting = settingOf(new Date(), LOAD_BEFORE, options.join(' '));
+    writeFileSync(file, record(existing, bench, figures, setting));
   }
 }
 
@@ -96,6 +104,11 @@ async function main(): Promise<void> {
     say(`${parsed.fault}\n${USAGE}`);
     process.exitCode = 2;
     return;
+  }
+  if (LOAD_BEFORE > QUIET_LOAD * cpus().length) {
+    say(
+      `The load of this machine is ${LOAD_BEFORE.toFixed(1)}: what is measured now says little. Wait, and repeat.`,
+    );
   }
   const run = new Run(parsed.value);
   for (const name of parsed.value.names) await run.of(name);

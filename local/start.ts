@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import type { Counters } from './shared/child';
 import { entryPoint } from './shared/entry';
 import { log } from './shared/log';
 import { loadKeys, type Keys } from './supervisor/keys';
@@ -7,7 +8,7 @@ import { ManagedChild, ServiceStartError } from './supervisor/managed-child';
 import { clearStateDir, prepareStateDir, type ServiceName } from './supervisor/state-dir';
 
 export { ServiceStartError };
-export type { Keys, ServiceName };
+export type { Counters, Keys, ServiceName };
 
 type StoreName = Exclude<ServiceName, 'functions'>;
 
@@ -57,6 +58,11 @@ export interface LocalCloud {
   kill(name: ServiceName, signal: NodeJS.Signals): void;
   /** Resolves when a service serves, also when it is just being restarted. */
   ready(name: ServiceName): Promise<void>;
+  /**
+   * What each service has answered since its process started (`README.md` names the counters).
+   * @throws when one of them ends before it answers.
+   */
+  counters(): Promise<Partial<Record<ServiceName, Counters>>>;
   /** Ends everything in order: the Functions host first, then the stores. */
   dispose(): Promise<void>;
 }
@@ -133,6 +139,13 @@ class Cloud implements LocalCloud {
 
   async ready(name: ServiceName): Promise<void> {
     await this.find(name).ready();
+  }
+
+  async counters(): Promise<Partial<Record<ServiceName, Counters>>> {
+    const told = await Promise.all(
+      this.all().map(async (child) => [child.name, await child.counters()] as const),
+    );
+    return Object.fromEntries(told);
   }
 
   dispose(): Promise<void> {

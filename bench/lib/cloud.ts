@@ -32,9 +32,15 @@ export interface Cloud {
 
 /** What the services have counted since they started; null stands for what they cannot tell. */
 export interface Counters {
-  readonly historyRows: number | null;
+  /** Executions of activities. */
+  readonly activities: number | null;
+  /** Rows that the platform's history would have. */
+  readonly historyEvents: number | null;
   readonly storageTransactions: number | null;
+  /** Sends, whatever the number of events in them. */
   readonly eventHubOperations: number | null;
+  readonly cosmosRequests: number | null;
+  readonly requestUnits: number | null;
 }
 
 const HUB = 'records';
@@ -79,11 +85,22 @@ function view(cloud: LocalCloud, remove: () => void): Cloud {
     cosmosConnectionString: setting('Cosmos'),
     hub: HUB,
     processes: () => new Map(cloud.children.map(({ name, pid }) => [name, pid])),
-    // The services do not count yet; nothing is better than something invented.
-    counters: async () => ({ historyRows: null, storageTransactions: null, eventHubOperations: null }),
+    counters: async () => countersOf(await cloud.counters()),
     async dispose() {
       await cloud.dispose();
       remove();
     },
+  };
+}
+
+function countersOf(services: Awaited<ReturnType<LocalCloud['counters']>>): Counters {
+  const { functions, blob, eventhubs, cosmos } = services;
+  return {
+    activities: functions?.['activities'] ?? null,
+    historyEvents: functions?.['historyEvents'] ?? null,
+    storageTransactions: blob?.['transactions'] ?? null,
+    eventHubOperations: eventhubs?.['operations'] ?? null,
+    cosmosRequests: cosmos?.['requests'] ?? null,
+    requestUnits: cosmos?.['requestUnits'] ?? null,
   };
 }

@@ -8,7 +8,7 @@ export interface InstanceStatus {
   readonly instanceId: string;
   readonly runtimeStatus: RuntimeStatus;
   readonly output: unknown;
-  readonly historyEvents?: readonly { readonly EventType: string; readonly FunctionName?: string }[];
+  readonly customStatus?: unknown;
 }
 
 /**
@@ -17,7 +17,7 @@ export interface InstanceStatus {
  */
 export interface DurableClient {
   start(orchestrator: string, instanceId: string, input: unknown): Promise<void>;
-  status(instanceId: string, options?: { history: boolean }): Promise<InstanceStatus>;
+  status(instanceId: string): Promise<InstanceStatus>;
   /** Resolves when none of `mine` is pending or running. Asks the list for one page, so that asking costs little. */
   drained(mine: (instanceId: string) => boolean): Promise<void>;
   /** How many instances whose ids begin with `prefix` have this status. */
@@ -52,9 +52,8 @@ export function durableClient(cloud: Cloud, connections: number): DurableClient 
       const path = `${root}/orchestrators/${orchestrator}/${instanceId}`;
       expectJson(await http.send({ method: 'POST', path, headers, body: JSON.stringify(input) }), 202);
     },
-    async status(instanceId, options) {
-      const query = options?.history ? '?showHistory=true' : '';
-      const path = `${root}/instances/${instanceId}${query}`;
+    async status(instanceId) {
+      const path = `${root}/instances/${instanceId}`;
       return expectJson(await http.send({ method: 'GET', path, headers }), 200, 202);
     },
     async drained(mine) {

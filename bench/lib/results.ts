@@ -1,26 +1,32 @@
 import { arch, cpus, platform, totalmem } from 'node:os';
-import type { Bench, Figure, Figures, Threshold } from './bench';
+import { missed, type Bench, type Figure, type Figures, type Threshold } from './bench';
 
 /** Where and when a bench ran. */
 export interface Setting {
   readonly date: string;
   readonly node: string;
   readonly machine: string;
+  /** The load average of the last minute before the first bench: how quiet the machine was. */
+  readonly loadBefore: number;
+  /** What the command line asked for that is not the usual: thresholds are not meant for it. */
+  readonly options: string;
 }
 
 const INTRODUCTION = `# Measured
 
-Each section is one bench of \`npm run bench -- <name>|all --record\`, as it ran last. The load comes from the machine that is measured, so figures of different machines do not compare; the ratio \`ofBare\` does better. A figure that nobody could tell is a dash. Figures of a machine with a load well above 0 before the run say little.
+Each section is one bench of \`npm run bench -- <name>|all --record\`, as it ran last; \`README.md\` beside this file says how to read them. The load comes from the machine that is measured, so figures of different machines do not compare. A dash stands for what nobody could tell.
 `;
 
-/** This machine, now; `load` is its load average before the first bench, which tells how quiet it was. */
-export function settingOf(now: Date, load: number): Setting {
+/** This machine, now. */
+export function settingOf(now: Date, loadBefore: number, options: string): Setting {
   const processors = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
   return {
     date: now.toISOString().slice(0, 10),
     node: process.version,
-    machine: `${processors.length} × ${processors[0]?.model.trim() ?? 'unknown'}, ${memory} GiB, ${platform()} ${arch()}, load ${load.toFixed(1)} before`,
+    machine: `${processors.length} × ${processors[0]?.model.trim() ?? 'unknown'}, ${memory} GiB, ${platform()} ${arch()}`,
+    loadBefore,
+    options,
   };
 }
 
@@ -42,25 +48,32 @@ export function record(
 function sectionOf(
   bench: Pick<Bench, 'name' | 'what' | 'measuresNot' | 'thresholds'>,
   figures: Figures,
-  { date, node, machine }: Setting,
+  setting: Setting,
 ): string {
+  const misses = missed(bench, figures);
   const rows = Object.entries(figures).map(([name, figure]) => {
     const threshold = bench.thresholds[name];
-    return `| ${name} | ${figureText(figure)} | ${threshold ? thresholdText(threshold) : ''} |`;
+    const text = threshold ? thresholdText(threshold) : '';
+    return `| ${name} | ${figureText(figure)} | ${misses.includes(name) ? `${text}, missed` : text} |`;
   });
   return [
     `## ${bench.name}`,
     '',
-    `${date}, Node ${node}, ${machine}`,
+    settingText(setting),
     '',
     `Measures ${bench.what}`,
     '',
     `Does not measure ${bench.measuresNot}`,
     '',
     '| figure | value | threshold |',
-    '|---|---|---|',
+    '| --- | --- | --- |',
     ...rows,
   ].join('\n');
+}
+
+function settingText({ date, node, machine, loadBefore, options }: Setting): string {
+  const unusual = options === '' ? '' : ` Run with \`${options}\`, for which the thresholds are not meant.`;
+  return `${date}, Node ${node}, ${machine}. Load before the run: ${loadBefore.toFixed(1)}.${unusual}`;
 }
 
 export function thresholdText(threshold: Threshold): string {

@@ -49,17 +49,21 @@ export async function startBlob(options: BlobOptions): Promise<Service> {
   const store = await Store.open(resolve(options.dataDir), files);
   const endpoint: Endpoint = { account, key, port: 0 };
   const running = new Set<Promise<void>>();
+  let transactions = 0;
   const server = createServer(
     { maxHeaderSize: MAX_HEADER_SIZE, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 },
     (message, response) => {
-      const work = handle(message, response, store, endpoint).finally(() => running.delete(work));
+      const work = handle(message, response, store, endpoint).finally(() => {
+        transactions++;
+        running.delete(work);
+      });
       running.add(work);
     },
   );
   try {
     const port = await listen(server, options.port, 'the Blob endpoint');
     Object.assign(endpoint, { port });
-    return { port, dispose: () => dispose() };
+    return { port, counters: () => ({ transactions }), dispose: () => dispose() };
   } catch (error) {
     await store.close();
     throw error;

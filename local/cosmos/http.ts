@@ -90,13 +90,18 @@ export function asciiHeader(text: string): string {
   return encodeURI(Buffer.from(text, 'utf8').toString('utf8'));
 }
 
+/** What a request costs at least is one request unit. */
+export function chargeOf(reply: Reply): number {
+  return reply.charge ?? 1;
+}
+
 /** Sends a reply with the headers that every answer of the service carries. */
 export function sendReply(response: ServerResponse, reply: Reply): void {
   const body = reply.body === undefined ? undefined : Buffer.from(reply.body, 'utf8');
   const headers: Record<string, string | number> = {
     'content-type': 'application/json',
     'x-ms-activity-id': randomUUID(),
-    'x-ms-request-charge': formatCharge(reply.charge ?? 1),
+    'x-ms-request-charge': formatCharge(chargeOf(reply)),
     'x-ms-version': '2020-07-15',
     'x-ms-gatewayversion': 'version=2.0.0',
     ...reply.headers,

@@ -10,6 +10,7 @@ import { authorize } from './auth';
 import { fail, ok, type Outcome } from './errors';
 import {
   asciiHeader,
+  chargeOf,
   failureReply,
   header,
   readBody,
@@ -164,10 +165,17 @@ export async function startCosmos(options: CosmosOptions): Promise<Service> {
     throttle: new Throttle(options.enforceThroughput ?? false, clock),
   };
   const key = createSecretKey(Buffer.from(options.key, 'base64'));
+  let requests = 0;
+  // In hundredths, of which sums are exact.
+  let charged = 0;
   const server = createServer((incoming: IncomingMessage, response: ServerResponse) => {
     answer(context, key, incoming)
       .catch(failureOf)
-      .then((reply) => sendReply(response, reply))
+      .then((reply) => {
+        requests++;
+        charged += Math.round(chargeOf(reply) * 100);
+        sendReply(response, reply);
+      })
       .catch((error: unknown) => {
         log('cosmos', `an answer could not be sent: ${String(error)}`);
         response.destroy();
@@ -184,6 +192,7 @@ export async function startCosmos(options: CosmosOptions): Promise<Service> {
   const stopPurging = startPurging(context);
   return {
     port,
+    counters: () => ({ requests, requestUnits: charged / 100 }),
     async dispose() {
       stopPurging();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

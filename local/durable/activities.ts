@@ -20,6 +20,8 @@ export function lossDelay(losses: number): number {
 
 /** Runs activities, so many at a time; what an ended instance no longer waits for is not begun. */
 export class Activities {
+  /** Executions that a worker answered. */
+  executed = 0;
   private queue: Work[] = [];
   private head = 0;
   private running = 0;
@@ -71,6 +73,7 @@ export class Activities {
     this.runner.runActivity(task.name, instance.id, task.input).then(
       (reply) => {
         this.running--;
+        this.executed++;
         this.complete(work, reply);
         this.drain();
       },

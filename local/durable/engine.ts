@@ -177,6 +177,11 @@ export class DurableEngine {
     };
   }
 
+  /** What was executed and stored since the engine was opened. */
+  counters(): { historyEvents: number; activities: number; episodes: number } {
+    return { ...this.episodes.counted, activities: this.activities.executed };
+  }
+
   /** The instance as it is known to be on disk. */
   find(id: string): InstanceRow | undefined {
     const instance = this.live.get(id);
@@ -258,6 +263,7 @@ export class DurableEngine {
       instance.closed = false;
       throw error;
     }
+    this.episodes.count(pending.length + 1, instance.episodes === 0, true);
     instance.ended = ending;
     this.forget(instance);
     return 'done';

@@ -25,6 +25,7 @@ const COMMIT_RETRY_MS = 1_000;
 
 /** Runs orchestrators episode by episode; one at a time for each instance. */
 export class Episodes {
+  readonly counted = { episodes: 0, historyEvents: 0 };
   private ready: Instance[] = [];
   private scheduled = false;
   private running = 0;
@@ -195,8 +196,20 @@ export class Episodes {
     this.apply(instance, plan);
   }
 
+  /** Counts an episode that was stored, in rows of the platform's history: it has one for each event. */
+  count(events: number, isFirst: boolean, isLast: boolean): void {
+    this.counted.episodes++;
+    // OrchestratorStarted and OrchestratorCompleted; ExecutionStarted; ExecutionCompleted.
+    this.counted.historyEvents += events + 2 + (isFirst ? 1 : 0) + (isLast ? 1 : 0);
+  }
+
   private apply(instance: Instance, plan: Plan): void {
     const { activities, timers, onEnded } = this.options;
+    this.count(
+      instance.current.length + plan.added.length,
+      instance.episodes === 0,
+      plan.ending !== undefined,
+    );
     for (const { task, failed } of instance.current)
       if (task) applyCompletion(instance, task.id, failed === true);
     instance.current = [];

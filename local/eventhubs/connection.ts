@@ -18,7 +18,7 @@ import { MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, MIN_PEER_FRAME_BYTES } from './limi
 import { type Answer, answerManagement } from './management';
 import type { Namespace } from './namespace';
 import { startOf } from './position';
-import { Publisher } from './publisher';
+import { Publisher, type Published } from './publisher';
 import { Reader } from './reader';
 import type { SharedAccessKey } from './sas';
 
@@ -52,6 +52,7 @@ export interface Shared {
   readonly namespace: Namespace;
   readonly credential: SharedAccessKey;
   readonly intake: Intake;
+  readonly published: Published;
 }
 
 /** One client's connection: which links it may open, and what answers on them. */
@@ -149,7 +150,7 @@ export class ClientConnection {
     const target = publishTarget(address, this.shared.namespace);
     if ('condition' in target) return target;
     this.links.set(receiver, { address });
-    void new Publisher(receiver, target.hub, target.partition, this.shared.intake, this.socket);
+    void new Publisher(receiver, target.hub, target.partition, this.shared, this.socket);
     return undefined;
   }
 

@@ -14,6 +14,13 @@ const TOO_LARGE = refusal(
   `The received message (delivery-id) exceeds the limit (${MAX_MESSAGE_BYTES} bytes) currently allowed on the link.`,
 );
 
+/** What was accepted of all publishers. */
+export interface Published {
+  /** Sends, each of one event or a batch of them. */
+  operations: number;
+  events: number;
+}
+
 /** A client's sending link: to a hub, or to one partition of it. */
 export class Publisher {
   private settledCredit = 0;
@@ -22,7 +29,7 @@ export class Publisher {
     private readonly receiver: RheaReceiver,
     private readonly hub: Hub,
     private readonly partition: Partition | undefined,
-    private readonly intake: Intake,
+    private readonly shared: { readonly intake: Intake; readonly published: Published },
     private readonly socket: Socket,
   ) {
     receiver.isRaw = true;
@@ -44,11 +51,16 @@ export class Publisher {
       this.settle(delivery, publication);
       return;
     }
+    const { intake, published } = this.shared;
     const size = (bytes as Buffer).length;
-    this.intake.add(size, this.socket);
+    intake.add(size, this.socket);
     const partition = this.partition ?? this.hub.route(publication.partitionKey);
     void partition.append(publication.events).then((refused) => {
-      this.intake.remove(size);
+      intake.remove(size);
+      if (!refused) {
+        published.operations++;
+        published.events += publication.events.length;
+      }
       this.settle(delivery, refused);
     });
   }

@@ -10,6 +10,7 @@ import { ClientConnection } from './connection';
 import { Intake } from './intake';
 import { DEFAULT_RETENTION_MS, DEFAULT_SEGMENT_BYTES, MAX_CONNECTIONS } from './limits';
 import { type HubOptions, Namespace } from './namespace';
+import type { Published } from './publisher';
 
 export interface EventHubsOptions {
   /** Folder of the store; created when missing. */
@@ -42,11 +43,16 @@ export async function startEventHubs(options: EventHubsOptions): Promise<Service
     segmentBytes: options.segmentBytes ?? DEFAULT_SEGMENT_BYTES,
     retentionMs: options.retentionMs ?? DEFAULT_RETENTION_MS,
   });
-  const { server, clients } = createEndpoint(namespace, options);
+  const published: Published = { operations: 0, events: 0 };
+  const { server, clients } = createEndpoint(namespace, published, options);
   try {
     const port = await listen(server, options.port, 'Event Hubs');
     let disposed: Promise<void> | undefined;
-    return { port, dispose: () => (disposed ??= dispose(server, clients, namespace)) };
+    return {
+      port,
+      counters: () => ({ ...published }),
+      dispose: () => (disposed ??= dispose(server, clients, namespace)),
+    };
   } catch (error) {
     await namespace.close();
     throw error;
@@ -61,12 +67,13 @@ export function eventHubsConnectionString(options: { port: number; keyName: stri
 
 function createEndpoint(
   namespace: Namespace,
+  published: Published,
   credential: { keyName: string; key: string },
 ): { server: Server; clients: Map<Socket, ClientConnection> } {
   const container = create_container({ id: 'headwater-event-hubs' });
   // Without a listener an error event would end the process; connections handle their own.
   container.on('error', (error: unknown) => log('eventhubs', `AMQP: ${String(error)}`));
-  const shared = { namespace, credential, intake: new Intake() };
+  const shared = { namespace, credential, intake: new Intake(), published };
   const clients = new Map<Socket, ClientConnection>();
   const server = createServer((socket) => {
     socket.on('close', () => clients.delete(socket));

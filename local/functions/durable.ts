@@ -7,6 +7,7 @@ import type { HostSettings } from './host-json';
 import { close, createLimitedServer, DURABLE_PREFIX, pathOf, serveDurable } from './http-server';
 import { createRunner } from './runner';
 import type { WorkerPool } from './worker-pool';
+import type { Counters } from '../shared/child';
 import { listen } from '../shared/listen';
 import { log } from '../shared/log';
 
@@ -87,6 +88,10 @@ export class Durable {
       prefix: DURABLE_PREFIX,
     });
     this.engine.start();
+  }
+
+  counters(): Counters {
+    return this.engine?.counters() ?? {};
   }
 
   async dispose(): Promise<void> {

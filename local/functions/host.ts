@@ -9,7 +9,7 @@ import type { LoadedApp } from './protocol';
 import { Routes, unknownBinding } from './router';
 import { Timers } from './timers';
 import { WorkerPool } from './worker-pool';
-import type { Service } from '../shared/child';
+import type { Counters, Service } from '../shared/child';
 import { Database } from '../shared/database';
 import { listen } from '../shared/listen';
 import { log } from '../shared/log';
@@ -137,6 +137,10 @@ class Host implements FunctionsHost {
       { onApp: (app) => this.onApp(app) },
     );
     await this.pool.settled();
+  }
+
+  counters(): Counters {
+    return this.durable?.counters() ?? {};
   }
 
   async dispose(): Promise<void> {

@@ -1,17 +1,24 @@
 import { log } from './log';
 
+export type Counters = Readonly<Record<string, number>>;
+
 /** What a service of the local cloud gives back when it has started. */
 export interface Service {
   /** The TCP port it listens on (loopback only). */
   readonly port: number;
+  /** What it has answered since it started, by kind; only ever grows. */
+  counters?(): Counters;
   /** Stops listening, finishes what was acknowledged, closes its store. */
   dispose(): Promise<void>;
 }
 
 /** Supervisor → child. */
-export type ToChild = { type: 'start'; options: unknown } | { type: 'stop' };
-/** Child → supervisor. */
+export type ToChild =
+  { type: 'start'; options: unknown } | { type: 'counters'; id: number } | { type: 'stop' };
+/** Child → supervisor, first of all. */
 export type FromChild = { type: 'ready'; port: number } | { type: 'failed'; code: string; message: string };
+/** Child → supervisor, when asked. */
+export type CountersReply = { type: 'counters'; id: number; counters: Counters };
 
 /**
  * Entry point of a service's child process: waits for its options, starts the service, says when it is ready,
@@ -19,7 +26,7 @@ export type FromChild = { type: 'ready'; port: number } | { type: 'failed'; code
  */
 export function runAsChild(name: string, start: (options: never) => Promise<Service>): void {
   let service: Promise<Service> | undefined;
-  const send = (message: FromChild): void => void process.send?.(message);
+  const send = (message: FromChild | CountersReply): void => void process.send?.(message);
   const stop = async (code: number): Promise<void> => {
     // A hanging connection must not keep a stopped service alive.
     setTimeout(() => process.exit(code), 5_000).unref();
@@ -29,6 +36,14 @@ export function runAsChild(name: string, start: (options: never) => Promise<Serv
   process.on('message', (message: ToChild) => {
     if (message.type === 'stop') {
       void stop(0);
+      return;
+    }
+    if (message.type === 'counters') {
+      const { id } = message;
+      service?.then(
+        (started) => send({ type: 'counters', id, counters: started.counters?.() ?? {} }),
+        () => undefined,
+      );
       return;
     }
     service = start(message.options as never);

@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import type { FromChild, ToChild } from '../shared/child';
+import type { Counters, CountersReply, FromChild, ToChild } from '../shared/child';
 import { log } from '../shared/log';
 
 /** A service did not start; `code` is that of the system, e.g. EADDRINUSE or ENOSPC. */
@@ -40,6 +40,7 @@ export class ManagedChild {
   private up: Promise<void> = Promise.resolve();
   private failures = 0;
   private stopping = false;
+  private questions = 0;
   private restart: NodeJS.Timeout | undefined;
 
   constructor(private readonly spec: ChildSpec) {
@@ -67,6 +68,27 @@ export class ManagedChild {
       await up.catch(() => undefined);
       if (up === this.up) return;
     }
+  }
+
+  /** What the service has counted since its process started. @throws when it ends before it answers. */
+  async counters(): Promise<Counters> {
+    await this.ready();
+    const { child } = this;
+    if (!child?.connected) throw new Error(`${this.name} does not run.`);
+    const id = ++this.questions;
+    return new Promise((resolve, reject) => {
+      const settle = (result: () => void): void => {
+        child.off('message', answered).off('exit', ended);
+        result();
+      };
+      const answered = (message: FromChild | CountersReply): void => {
+        if (message.type === 'counters' && message.id === id) settle(() => resolve(message.counters));
+      };
+      const ended = (): void =>
+        settle(() => reject(new Error(`${this.name} ended before it told its counters.`)));
+      child.on('message', answered).on('exit', ended);
+      child.send({ type: 'counters', id } satisfies ToChild, () => undefined);
+    });
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -103,12 +125,13 @@ export class ManagedChild {
     return new Promise((resolve, reject) => {
       const refuse = (code: string, message: string): void =>
         reject(new ServiceStartError(spec.name, code, message));
-      child.on('message', (message: FromChild) => {
+      child.on('message', (message: FromChild | CountersReply) => {
         if (message.type === 'failed') {
           refuse(message.code, message.message);
           child.kill('SIGKILL');
           return;
         }
+        if (message.type !== 'ready') return;
         ready = true;
         this.port = message.port;
         resolve();

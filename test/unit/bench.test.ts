@@ -1,5 +1,6 @@
 import { parseArguments } from '../../bench/lib/arguments';
 import { missed, rounded, scaled } from '../../bench/lib/bench';
+import { growth, growthPerChunk } from '../../bench/lib/cost';
 import { cpuGrowth, cpuSecondsOf, readCpu } from '../../bench/lib/cpu';
 import { record } from '../../bench/lib/results';
 import { amount, inLanes } from '../../bench/lib/work';
@@ -52,15 +53,32 @@ describe('the results file', () => {
     measuresNot: 'that.',
     thresholds: { perSecond: { min: 1_000 } },
   });
-  const setting = { date: '2026-06-01', node: 'v24.0.0', machine: '2 × Chip' };
+  const setting = {
+    date: '2026-06-01',
+    node: 'v24.0.0',
+    machine: '2 × Chip',
+    loadBefore: 0.04,
+    options: '',
+  };
 
   test('a new section stands beside the old ones', () => {
     const one = record('', bench('one'), { perSecond: 1_234, cpu: { host: 1.5, hub: null } }, setting);
     const both = record(one, bench('two'), { perSecond: 7, ru: null }, setting);
     expect(both.startsWith(one.trimEnd())).toBe(true);
     expect(both).toContain('| perSecond | 1,234 | ≥ 1,000 |\n| cpu | host 1.5, hub – |  |');
-    expect(both).toContain('## two\n\n2026-06-01, Node v24.0.0, 2 × Chip\n');
+    expect(both).toContain('## two\n\n2026-06-01, Node v24.0.0, 2 × Chip. Load before the run: 0.0.\n');
     expect(both).toContain('| ru | – |  |');
+  });
+
+  test('says what was missed, and that the work was not the usual', () => {
+    const text = record(
+      '',
+      bench('one'),
+      { perSecond: 999 },
+      { ...setting, loadBefore: 3.25, options: '--scale 0.1' },
+    );
+    expect(text).toContain('| perSecond | 999 | ≥ 1,000, missed |');
+    expect(text).toContain('Load before the run: 3.3. Run with `--scale 0.1`, for which');
   });
 
   test('a bench that ran again replaces its own section, in its place', () => {
@@ -83,6 +101,40 @@ describe('processor time', () => {
     const before = readCpu(new Map([['gone', 2 ** 22 + 1]]));
     expect(before.has('gone')).toBe(false);
     expect(cpuGrowth(new Map([['bench', 1]]), new Map([['bench', 1.5]]), 10)).toEqual({ bench: 5 });
+  });
+});
+
+describe('the cost of batches', () => {
+  const counted = (chunks: number, each: number) => ({
+    activities: 3 + 3 * chunks,
+    historyEvents: 16 + 12 * chunks,
+    storageTransactions: each * chunks,
+    eventHubOperations: 4 * chunks,
+    cosmosRequests: 200,
+    requestUnits: 6_000.5,
+  });
+  const cost = (chunks: number, each: number) => ({ chunks, ...counted(chunks, each) });
+
+  test('is what was counted in between', () => {
+    expect(growth(counted(1, 5), { ...counted(2, 5), requestUnits: null })).toEqual({
+      activities: 3,
+      historyEvents: 12,
+      storageTransactions: 5,
+      eventHubOperations: 4,
+      cosmosRequests: 0,
+      requestUnits: null,
+    });
+  });
+
+  test('compares chunks by what has grown most', () => {
+    expect(growthPerChunk(cost(1, 5), cost(1, 5))).toBe(1);
+    expect(growthPerChunk(cost(1, 5), cost(10, 6))).toBe(1.2);
+    expect(growthPerChunk(cost(10, 6), cost(1, 6))).toBeGreaterThan(1.9);
+  });
+
+  test('is unknown when one part was not counted, and takes no notice of Cosmos DB', () => {
+    expect(growthPerChunk(cost(1, 5), { ...cost(1, 5), activities: null })).toBeNull();
+    expect(growthPerChunk(cost(1, 5), { ...cost(1, 5), cosmosRequests: 9_999 })).toBe(1);
   });
 });
 
