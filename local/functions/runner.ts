@@ -18,14 +18,15 @@ export function createRunner(pool: WorkerPool, runs: (name: string) => boolean):
       return triggerOf(fn)?.type.toLowerCase() === TRIGGER[kind];
     },
     async runEpisode(name, instanceId, message) {
-      const reply = await pool.invoke({ name, trigger: { episode: message } }, instanceId);
+      const reply = await pool.invoke({ name, trigger: { episode: message } }, { instanceId, strict: true });
       if (!reply.ok) throw new Error(`An episode of "${name}" failed: ${reply.error.stack}`);
       if (!reply.returned || !('episode' in reply.returned))
         throw new Error('The worker answered no episode.');
       return reply.returned.episode;
     },
-    async runActivity(name, _instanceId, input) {
-      const reply = await pool.invoke({ name, trigger: { string: activityInput(input) } });
+    async runActivity(name, instanceId, input) {
+      const trigger = { string: activityInput(input) };
+      const reply = await pool.invoke({ name, trigger }, { instanceId, strict: false });
       if (!reply.ok) return { ok: false, ...reply.error };
       return { ok: true, result: resultText(reply.returned as OutputData | null) } satisfies ActivityReply;
     },

@@ -10,6 +10,15 @@ const MAX_BACK_OFF_LOADED_MS = 5_000;
 /** A worker that lived so long (ms) has not failed in a row. */
 const STABLE_AFTER_MS = 30_000;
 
+/** An instance's own worker: its episodes run there, its activities as long as others are not much less busy. */
+export interface Affinity {
+  readonly instanceId: string;
+  readonly strict: boolean;
+}
+
+/** So many more invocations may be under way in an instance's worker before its activities go elsewhere. */
+const PREFERRED_LOAD = 4;
+
 interface Slot {
   readonly index: number;
   worker: WorkerProcess | undefined;
@@ -82,11 +91,11 @@ export class WorkerPool {
   }
 
   /**
-   * Runs an invocation in the least busy worker, or in the one that `affinity` is bound to.
+   * Runs an invocation in the least busy worker, or in the one that its instance is bound to.
    * @throws {WorkerLostError} when the worker ends meanwhile.
    * @throws {AppNotLoadedError} when the app does not load.
    */
-  async invoke(invocation: Omit<Invocation, 'id'>, affinity?: string): Promise<InvocationReply> {
+  async invoke(invocation: Omit<Invocation, 'id'>, affinity?: Affinity): Promise<InvocationReply> {
     let worker = this.pick(affinity);
     while (!worker) {
       await this.available();
@@ -106,17 +115,16 @@ export class WorkerPool {
     );
   }
 
-  private pick(affinity: string | undefined): WorkerProcess | undefined {
+  private pick(affinity: Affinity | undefined): WorkerProcess | undefined {
     const { slots } = this;
-    if (affinity !== undefined && slots.length > 1) {
-      const bound = slots[hash(affinity) % slots.length];
-      if (bound?.ready && bound.worker?.usable) return bound.worker;
-    }
     let best: WorkerProcess | undefined;
     for (const { ready, worker } of slots) {
       if (ready && worker?.usable && (!best || worker.load < best.load)) best = worker;
     }
-    return best;
+    if (affinity === undefined || slots.length === 1) return best;
+    const bound = slots[hash(affinity.instanceId) % slots.length];
+    if (!best || !bound?.ready || !bound.worker?.usable) return best;
+    return affinity.strict || bound.worker.load <= best.load + PREFERRED_LOAD ? bound.worker : best;
   }
 
   private available(): Promise<void> {
