@@ -6,7 +6,8 @@ import { headwaterClient, type HeadwaterClient } from './lib/headwater-client';
 import { amount, inLanes } from './lib/work';
 
 const BATCHES = 1_000;
-const WARM_UP = 100;
+/** V8 takes about so many to compile what the SDKs and the app run for each. */
+const WARM_UP = 2_000;
 const LANES = 64;
 const SEED = 64;
 

@@ -14,7 +14,7 @@ import { limiter } from './work';
 const BUCKETS = 64;
 /** With their marker they fill a transactional batch (https://learn.microsoft.com/azure/cosmos-db/concepts-limits). */
 const GROUP_RECORDS = 99;
-const COSMOS_LANES = 8;
+const COSMOS_LANES = 16;
 /** So many are parsed before what is ready is sent on: a full send for each of four partitions. */
 const SLICE_RECORDS = 2_500;
 
