@@ -9,9 +9,9 @@ export const RUNS = 3;
 
 export const bare: Bench = {
   name: 'bare',
-  what: `the same ${RECORDS} products as \`batch\` without orchestration, verdicts or a starter, straight through the SDKs against the same endpoints: archive the body, validate with ajv, send one event a record to the hub, write documents and markers in transactional batches, as much at once as helps. Records a second, the median of ${RUNS} runs with different keys after one that does not count; what \`batch\` is held against.`,
+  what: `the same ${RECORDS} products as \`batch\` without orchestration, verdicts or a starter, straight through the SDKs against the same endpoints: archive the body, validate with ajv, hash the content, send the same events to the hub, read what is stored of each group, keep the newer records and write the same documents and markers in transactional batches, as much at once as helps. Records a second, the median of ${RUNS} runs with different keys after one that does not count; what \`batch\` is held against.`,
   measuresNot:
-    'anything that makes it safe to fail: it knows no retry, no duplicate, no older version, and reads nothing before it writes.',
+    'anything that makes it safe to fail: it knows no retry, no ETag, no duplicate, and nobody could ask what became of a record.',
   thresholds: { recordsPerSecond: { min: 6_000 } },
 
   async run(context) {

@@ -6,6 +6,7 @@ import { CosmosClient, type Container, type OperationInput } from '@azure/cosmos
 import { EventHubProducerClient } from '@azure/event-hubs';
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
 import addFormats from 'ajv-formats';
+import canonicalize from 'canonicalize';
 import Ajv2020 from 'ajv/dist/2020';
 import type { Cloud } from './cloud';
 import { limiter } from './work';
@@ -70,7 +71,7 @@ export async function openBare(cloud: Cloud, root: string): Promise<BarePipeline
           flush(bucket, buckets[bucket]);
           buckets[bucket] = [];
         }
-        outgoing.forEach((lines, at) => keep(sends, send(hub, partitions[at] ?? '', lines)));
+        outgoing.forEach((lines, at) => keep(sends, send(hub, batchId, partitions[at] ?? '', lines)));
         await turn();
       }
       buckets.forEach((lines, bucket) => lines.length > 0 && flush(bucket, lines));
@@ -154,11 +155,13 @@ interface Group {
 async function write(container: Container, { batchId, bucket, part, lines }: Group): Promise<void> {
   const pk = `products:${bucket}`;
   const marker = { id: `${batchId}:${part}`, pk, type: 'marker', ttl: 86_400 };
+  const stored = await readStored(container, pk, lines);
+  const newer = lines.filter(({ key, record }) => String(record['updatedAt']) > (stored.get(key) ?? ''));
   const operations: OperationInput[] = [
     { operationType: 'Create', resourceBody: marker },
-    ...lines.map(({ key, index, record }): OperationInput => ({
+    ...newer.map(({ key, index, record }): OperationInput => ({
       operationType: 'Upsert',
-      resourceBody: { id: key, pk, data: record, _hw: { version: 1, maker: { batchId, index } } } as never,
+      resourceBody: { id: key, pk, data: record, _hw: headOf({ batchId, key, index, record }) } as never,
     })),
   ];
   const { result = [] } = await container.items.batch(operations, pk, {
@@ -168,19 +171,63 @@ async function write(container: Container, { batchId, bucket, part, lines }: Gro
   if (failed) throw new Error(`A transactional batch was answered with ${failed.statusCode}.`);
 }
 
+/** What the app keeps beside a document's data. */
+function headOf({
+  batchId,
+  key,
+  index,
+  record,
+}: Pick<Group, 'batchId'> & Pick<Line, 'key' | 'index' | 'record'>): object {
+  const { updatedAt, ...content } = record;
+  const hash = createHash('sha256')
+    .update(canonicalize(content) ?? '')
+    .digest('hex');
+  const newest = { eventTime: Date.parse(String(updatedAt)), receivedAt: 0, batchId, index };
+  return { key, version: 1, maker: { batchId, index, schemaVersion: '1' }, newest, hash, deleted: false };
+}
+
+/** The event times of the documents that are there: newest wins, so an upsert has to look. */
+async function readStored(
+  container: Container,
+  pk: string,
+  lines: readonly Line[],
+): Promise<Map<string, string>> {
+  const parameters = lines.map(({ key }, at) => ({ name: `@k${at}`, value: key }));
+  const query = `SELECT c.id, c.data.updatedAt FROM c WHERE c.id IN (${parameters.map(({ name }) => name).join(', ')})`;
+  const options = { partitionKey: pk, maxItemCount: lines.length };
+  const { resources } = await container.items
+    .query<{ id: string; updatedAt: string }>({ query, parameters }, options)
+    .fetchAll();
+  return new Map(resources.map(({ id, updatedAt }) => [id, updatedAt]));
+}
+
 /** Sends one event a line to one partition; resolves with the number of sends. */
 async function send(
   hub: EventHubProducerClient,
+  batchId: string,
   partitionId: string,
   lines: readonly Line[],
 ): Promise<number> {
   const pending: Promise<void>[] = [];
   let batch = await hub.createBatch({ partitionId });
-  for (const { bytes } of lines) {
-    if (batch.tryAdd({ body: bytes })) continue;
+  for (const { bytes, key, index, record } of lines) {
+    const properties = {
+      dataset: 'products',
+      key,
+      schemaVersion: '1',
+      eventTime: Date.parse(String(record['updatedAt'])),
+      deleted: false,
+    };
+    const event = {
+      body: bytes,
+      messageId: `${batchId}/${index}`,
+      contentType: 'application/json',
+      properties,
+    };
+    if (batch.tryAdd(event)) continue;
     pending.push(hub.sendBatch(batch));
     batch = await hub.createBatch({ partitionId });
-    if (!batch.tryAdd({ body: bytes })) throw new Error('A record is larger than the hub allows.');
+    if (!batch.tryAdd(event)) throw new Error('A record is larger than the hub allows.');
   }
   if (batch.count > 0) pending.push(hub.sendBatch(batch));
   await Promise.all(pending);

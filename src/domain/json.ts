@@ -46,11 +46,13 @@ export function withValueAt(value: Json, tokens: readonly string[], replacement:
     rest.length === 0 ? replacement : withValueAt((value as JsonObject)[token] as Json, rest, replacement);
   if (Array.isArray(value))
     return value.map((item, index) => (String(index) === token ? (inner ?? null) : item));
+  if (inner === undefined) {
+    const { [token]: _, ...others } = value;
+    return others;
+  }
   // `fromEntries` keeps an own "__proto__" as data; assignment would set the prototype instead.
   return Object.fromEntries(
-    Object.entries(value).flatMap(([name, item]) =>
-      name !== token ? [[name, item]] : inner === undefined ? [] : [[name, inner]],
-    ),
+    Object.entries(value).map(([name, item]) => [name, name === token ? inner : item]),
   );
 }
 

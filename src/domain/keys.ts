@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { sha256 } from './content';
 import { valueAt, type Json } from './json';
 
 /** Buckets of a data set. Fixed when it is created: a key never moves to another partition. */
@@ -43,12 +44,12 @@ export function documentId(key: string): string {
     const char = String.fromCharCode(byte);
     id += PLAIN.test(char) ? char : `=${byte.toString(16).toUpperCase().padStart(2, '0')}`;
   }
-  return id.length <= MAX_ID_BYTES ? id : `=h${createHash('sha256').update(key).digest('hex')}`;
+  return id.length <= MAX_ID_BYTES ? id : `=h${sha256(key)}`;
 }
 
 /** The bucket of a key: the first bytes of its SHA-256, so that every language can recompute it. */
 export function bucketOf(key: string): number {
-  return createHash('sha256').update(key).digest().readUInt32BE(0) % BUCKETS;
+  return hash('sha256', key, 'buffer').readUInt32BE(0) % BUCKETS;
 }
 
 /** The partition key of a bucket's documents and markers. */

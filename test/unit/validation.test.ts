@@ -129,6 +129,7 @@ describe('a record', () => {
         hash: contentHash({ id: 'a', value: 1 }),
         data: good,
       },
+      json: JSON.stringify(good),
     });
   });
 

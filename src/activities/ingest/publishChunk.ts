@@ -14,7 +14,7 @@ export function createPublishChunk(deps: Pick<IngestDeps, 'blobs' | 'hub'>) {
       id: `${batchId}/${index}`,
       bucket: bucketOf(key),
       body: data,
-      properties: { dataset, key, batchId, index, schemaVersion, eventTime, deleted },
+      properties: { dataset, key, schemaVersion, eventTime, deleted },
     }));
     return { events: events.length, sends: await deps.hub.publish(events) };
   };

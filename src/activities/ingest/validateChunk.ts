@@ -7,7 +7,7 @@ import type { Json } from '../../domain/json';
 import { keyOf } from '../../domain/keys';
 import { readChunk, type ChunkTask } from './chunks';
 import type { IngestDeps } from './deps';
-import { fromLines, mustExist, toLines } from './lines';
+import { fromLines, knownAs, mustExist, toLines } from './lines';
 import { claimMedia } from './media';
 
 export interface ChunkValidation {
@@ -23,11 +23,13 @@ export function createValidateChunk(deps: Pick<IngestDeps, 'blobs' | 'schemas'>)
   return async function validateChunk(task: ChunkTask): Promise<ChunkValidation> {
     const { batch, chunk } = task;
     const name = chunkName(batch.id, chunk);
-    const { valid, quarantined } = await validateAll(deps, batch, await readChunk(deps, task));
+    const { valid, lines, quarantined } = await validateAll(deps, batch, await readChunk(deps, task));
     // First the quarantine, then the file that makes it count.
     if (quarantined.length > 0) await deps.blobs.create('quarantine', name, toLines(quarantined));
     const metadata = { valid: String(valid.length), quarantined: String(quarantined.length) };
-    const outcome = await deps.blobs.create('validated', name, toLines(valid), { metadata });
+    const outcome = await deps.blobs.create('validated', name, knownAs(Buffer.from(lines), valid), {
+      metadata,
+    });
     if (outcome === 'created') return { valid: valid.length, quarantined: quarantined.length };
     return countsIn(name, await deps.blobs.metadata('validated', name));
   };
@@ -37,10 +39,11 @@ async function validateAll(
   { blobs, schemas }: Pick<IngestDeps, 'blobs' | 'schemas'>,
   batch: BatchHeader,
   records: readonly ChunkRecord[],
-): Promise<{ valid: ValidRecord[]; quarantined: QuarantinedRecord[] }> {
+): Promise<{ valid: ValidRecord[]; lines: string; quarantined: QuarantinedRecord[] }> {
   const { dataset, check } = await schemas.at(batch.dataset, batch.schemaVersion);
   const receivedAt = Date.parse(batch.receivedAt);
   const valid: ValidRecord[] = [];
+  let lines = '';
   const quarantined: QuarantinedRecord[] = [];
   for (const { index, group, record } of records) {
     const claimed = dataset.media.length > 0 ? await claimMedia(blobs, dataset, record) : { record };
@@ -48,8 +51,10 @@ async function validateAll(
       'errors' in claimed
         ? { errors: claimed.errors, key: nameOf(record, dataset) }
         : validateRecord(claimed.record, { index, group }, dataset, receivedAt, check);
-    if ('valid' in result) valid.push(result.valid);
-    else
+    if ('valid' in result) {
+      valid.push(result.valid);
+      lines += lineOf(result.valid, result.json);
+    } else
       quarantined.push({
         index,
         key: result.key,
@@ -58,7 +63,12 @@ async function validateAll(
         record,
       });
   }
-  return { valid, quarantined };
+  return { valid, lines, quarantined };
+}
+
+/** A line of the validated chunk; the record's own text is there already. */
+function lineOf({ index, group, key, eventTime, deleted, hash }: ValidRecord, json: string): string {
+  return `${JSON.stringify({ index, group, key, eventTime, deleted, hash }).slice(0, -1)},"data":${json}}\n`;
 }
 
 function nameOf(record: Json, dataset: DataSet): string | null {

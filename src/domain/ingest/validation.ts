@@ -47,8 +47,10 @@ export interface QuarantinedRecord {
 /** The schema's own check: empty when the record satisfies it. `bytes` is the record's length as JSON. */
 export type SchemaCheck = (record: Json, bytes: number) => readonly RecordError[];
 
+/** `json`: the record's data as JSON text, which had to be made to know its size. */
 export type Validated =
-  { readonly valid: ValidRecord } | { readonly errors: readonly RecordError[]; readonly key: string | null };
+  | { readonly valid: ValidRecord; readonly json: string }
+  | { readonly errors: readonly RecordError[]; readonly key: string | null };
 
 /** RFC 3339, section 5.6. */
 const DATE_TIME = /^(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
@@ -96,7 +98,8 @@ export function validateRecord(
   });
   if (isDeeperThan(record, MAX_DEPTH))
     return fault([], 'maxDepth', `must not be nested deeper than ${MAX_DEPTH} levels`);
-  const size = Buffer.byteLength(JSON.stringify(record));
+  const json = JSON.stringify(record);
+  const size = Buffer.byteLength(json);
   if (size > MAX_RECORD_BYTES) {
     return fault(
       [],
@@ -117,7 +120,7 @@ export function validateRecord(
   }
   const { deletion } = dataset;
   const deleted = deletion !== undefined && valueAt(record, deletion.path) === deletion.equals;
-  return { valid: { ...at, key: key.key, eventTime: time, deleted, hash, data: record } };
+  return { valid: { ...at, key: key.key, eventTime: time, deleted, hash, data: record }, json };
 }
 
 function eventTimeOf(record: Json, dataset: DataSet, receivedAt: number): number | { fault: string } {
