@@ -95,10 +95,16 @@ export class Api {
   async closed(batchId: string, { pollMs = 100, timeoutMs = 120_000 } = {}): Promise<BatchReport> {
     const end = Date.now() + timeoutMs;
     for (;;) {
-      const report = await this.batch(batchId);
-      if (report.completedAt !== null) return report;
-      if (Date.now() > end)
-        throw new Error(`Batch ${batchId} is still ${report.status} after ${timeoutMs} ms.`);
+      const report = await this.batch(batchId).catch((error: unknown) => {
+        if (error instanceof ApiError && error.status < 500) throw error;
+        return undefined;
+      });
+      if (report && report.completedAt !== null) return report;
+      if (Date.now() > end) {
+        throw new Error(
+          `Batch ${batchId} is still ${report?.status ?? 'out of reach'} after ${timeoutMs} ms.`,
+        );
+      }
       await delay(pollMs);
     }
   }
