@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import type { Counters } from './shared/child';
 import { entryPoint } from './shared/entry';
 import { log } from './shared/log';
-import { loadKeys, type Keys } from './supervisor/keys';
+import { loadKeys, readKeys, type Keys } from './supervisor/keys';
 import { takeLock, type Lock } from './supervisor/lock';
 import { ManagedChild, ServiceStartError } from './supervisor/managed-child';
 import { clearStateDir, prepareStateDir, type ServiceName } from './supervisor/state-dir';
@@ -46,6 +46,8 @@ export const DEFAULT_PORTS: Record<ServiceName, number> = {
 export interface LocalCloud {
   /** The folder of everything durable. */
   readonly stateDir: string;
+  /** Whether nothing was stored before this start. */
+  readonly isNew: boolean;
   /** Where the Functions host serves, without a slash at the end. */
   readonly url: string;
   readonly ports: Readonly<Partial<Record<ServiceName, number>>>;
@@ -107,6 +109,7 @@ export function disposeOnSignals(cloud: LocalCloud): void {
 }
 
 class Cloud implements LocalCloud {
+  isNew = false;
   keys!: Keys;
   settings: Record<string, string> = {};
   private readonly stores = new Map<StoreName, ManagedChild>();
@@ -154,6 +157,7 @@ class Cloud implements LocalCloud {
   }
 
   async start(): Promise<void> {
+    this.isNew = readKeys(this.stateDir) === undefined;
     this.keys = await loadKeys(this.stateDir);
     const { blob, eventhubs, cosmos } = this.keys;
     const specific: Record<StoreName, Record<string, unknown>> = {
@@ -167,12 +171,6 @@ class Cloud implements LocalCloud {
         this.child(name, () => specific[name]),
       );
     }
-    // All of them end or start before one failure ends the rest.
-    const outcomes = await Promise.allSettled([...this.stores.values()].map((store) => store.start()));
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-    const { settings } = this.options;
-    const further = typeof settings === 'function' ? settings(this.keys) : settings;
-    this.settings = { ...this.connectionSettings(), ...further };
     this.functions = this.child('functions', () => ({
       appDir: resolve(this.options.appDir),
       workers: this.options.workers,
@@ -180,6 +178,14 @@ class Cloud implements LocalCloud {
       environment: this.settings,
       workerRequire: this.options.workerRequire,
     }));
+    // While the stores start, the host loads its code.
+    this.functions.prepare();
+    // All of them end or start before one failure ends the rest.
+    const outcomes = await Promise.allSettled([...this.stores.values()].map((store) => store.start()));
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    const { settings } = this.options;
+    const further = typeof settings === 'function' ? settings(this.keys) : settings;
+    this.settings = { ...this.connectionSettings(), ...further };
     await this.functions.start();
     this.settings['WEBSITE_HOSTNAME'] = `127.0.0.1:${this.functions.port}`;
   }

@@ -5,7 +5,6 @@ import { parseArgs } from 'node:util';
 import { disposeOnSignals, type LocalCloud } from '../local/start';
 import { Api, type BatchReport } from './lib/api';
 import { APP_DIR, requireNode24, startHeadwater } from './lib/app';
-import { Recount } from './lib/recount';
 import { table, twoColumns } from './lib/table';
 
 const USAGE = `Usage: npm start -- [options]
@@ -66,6 +65,13 @@ function readOptions(argv: string[]): Options {
   };
 }
 
+/** Whether no batch was ever accepted. The services' SDKs take half a second to load: only where it must be asked. */
+async function isEmpty(cloud: LocalCloud): Promise<boolean> {
+  if (cloud.isNew) return true;
+  const { Recount } = await import('./lib/recount.js');
+  return new Recount(cloud.settings).isEmpty();
+}
+
 async function ingestSample(api: Api): Promise<{ report: BatchReport; milliseconds: number }> {
   const started = performance.now();
   const body = readFileSync(join(APP_DIR, 'data', SAMPLE));
@@ -119,6 +125,8 @@ function printExamples(cloud: LocalCloud, batchId: string): void {
   );
 }
 
+let stopping = false;
+
 async function main(): Promise<void> {
   requireNode24();
   const options = readOptions(process.argv.slice(2));
@@ -128,16 +136,18 @@ async function main(): Promise<void> {
     ports: options.ports,
     ...(options.workers === undefined ? {} : { workers: options.workers }),
   });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (stopping = true));
   disposeOnSignals(cloud);
   const api = new Api(cloud.url, cloud.keys.functions.function);
   printEndpoints(cloud);
-  const empty = options.sample && (await new Recount(cloud.settings).isEmpty());
-  const sample = empty ? await ingestSample(api) : undefined;
+  const sample = options.sample && (await isEmpty(cloud)) ? await ingestSample(api) : undefined;
   if (sample) printSample(sample);
   printExamples(cloud, sample?.report.batchId ?? '<batchId>');
 }
 
 main().catch((error: unknown) => {
+  // What was under way failed because everything is being ended.
+  if (stopping) return;
   console.error(`\nHeadwater did not start: ${(error as Error).message}`);
   process.exit(1);
 });

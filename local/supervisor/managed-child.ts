@@ -37,6 +37,7 @@ const STOP_GRACE_MS = 8_000;
 export class ManagedChild {
   port: number;
   private child: ChildProcess | undefined;
+  private prepared: ChildProcess | undefined;
   private up: Promise<void> = Promise.resolve();
   private failures = 0;
   private stopping = false;
@@ -53,6 +54,13 @@ export class ManagedChild {
 
   get pid(): number | undefined {
     return this.child?.pid;
+  }
+
+  /** Starts the process ahead of its options: it loads its code and waits for {@link start}. */
+  prepare(): void {
+    this.prepared = this.fork();
+    // Another process is started in its place then.
+    this.prepared.on('error', () => undefined);
   }
 
   /** Starts it for the first time. @throws {ServiceStartError} when it cannot. */
@@ -111,17 +119,24 @@ export class ManagedChild {
     clearTimeout(timer);
   }
 
-  private launch(): Promise<void> {
+  private fork(): ChildProcess {
     const { spec } = this;
     const child = fork(spec.entry, [], {
       env: { ...process.env, ...spec.environment },
       execArgv: [],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
-    const startedAt = Date.now();
-    let ready = false;
     this.child = child;
     spec.onChange();
+    return child;
+  }
+
+  private launch(): Promise<void> {
+    const { spec } = this;
+    const child = this.prepared?.connected ? this.prepared : this.fork();
+    this.prepared = undefined;
+    const startedAt = Date.now();
+    let ready = false;
     return new Promise((resolve, reject) => {
       const refuse = (code: string, message: string): void =>
         reject(new ServiceStartError(spec.name, code, message));

@@ -57,9 +57,11 @@ test('keys are made once, for the owner only, and open the app', async () => {
 
   const second = await start({ stateDir });
   expect(second.keys).toEqual(keys);
+  expect([first.isNew, second.isNew]).toEqual([true, false]);
   await second.dispose();
   const third = await start({ stateDir, fresh: true });
   expect(third.keys.functions.master).not.toBe(keys.functions.master);
+  expect(third.isNew).toBe(true);
 });
 
 test('a second supervisor on the same state is told who holds it', async () => {
@@ -79,6 +81,18 @@ test('a port in use is named, with its service, and nothing is left running', as
   blocker.close();
   // The lock is free again.
   expect(await status(`${(await start({ stateDir })).url}/api/hello`)).toBe(200);
+});
+
+test('a store that cannot start ends all the others, also the host that waits for it', async () => {
+  const blocker = createServer().listen(0, '127.0.0.1');
+  await once(blocker, 'listening');
+  const { port } = blocker.address() as AddressInfo;
+  const ports = { ...ANY_PORTS, blob: port };
+  await expect(start({ ports, stores: ['blob', 'cosmos'] })).rejects.toThrow(
+    `blob did not start: Port ${port}`,
+  );
+  blocker.close();
+  await until(() => !process.getActiveResourcesInfo().includes('ProcessWrap'));
 });
 
 test('a host that is killed comes back on the same port; a worker in an endless loop does not outlive it', async () => {
