@@ -5,7 +5,8 @@ import { durableClient } from './lib/durable-client';
 import { amount, inLanes } from './lib/work';
 
 const INSTANCES = 2_000;
-const WARM_UP = 400;
+/** V8 takes about so many to compile what the engine runs for each. */
+const WARM_UP = 2_000;
 const LANES = 100;
 
 export const orchestrations: Bench = {
