@@ -149,5 +149,6 @@ main().catch((error: unknown) => {
   // What was under way failed because everything is being ended.
   if (stopping) return;
   console.error(`\nHeadwater did not start: ${(error as Error).message}`);
+  console.error('"npm start -- --help" shows how to choose ports and the folder of the state.');
   process.exit(1);
 });
