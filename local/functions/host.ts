@@ -144,7 +144,7 @@ class Host implements FunctionsHost {
   }
 
   async dispose(): Promise<void> {
-    this.timers?.stop();
+    await this.timers?.stop();
     const closed = close(this.front.server);
     await this.front.drained(DRAIN_MS);
     await this.durable?.dispose();
@@ -169,7 +169,7 @@ class Host implements FunctionsHost {
       log('functions', 'the app enables HTTP streams, which are not implemented: HTTP functions answer 501');
     }
     this.routes = new Routes(functions, this.json.routePrefix, this.settings);
-    this.timers?.stop();
+    void this.timers?.stop();
     if (this.database) {
       this.timers = new Timers(this.database, (invocation) => this.requirePool().invoke(invocation));
       this.timers.start(

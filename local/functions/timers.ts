@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseTimeSpan, resolveSetting } from './host-json';
 import { parseNcrontab, type Schedule } from './ncrontab';
 import type { FunctionMetadata, Invocation, InvocationReply } from './protocol';
@@ -11,6 +12,8 @@ import { log } from '../shared/log';
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 /** Pause before a timer whose status could not be stored goes on (ms). */
 const STORE_RETRY_MS = 5_000;
+/** How long (ms) a stopping host waits for timer functions that run. */
+const STOP_GRACE_MS = 2_000;
 
 /** Moments in ms since the epoch; 0 for never. */
 interface Status {
@@ -37,6 +40,7 @@ interface Timer {
 export class Timers {
   private readonly handles = new Set<NodeJS.Timeout>();
   private readonly wakers = new Set<() => void>();
+  private readonly running = new Set<Promise<Status>>();
   private stopped = false;
 
   constructor(
@@ -72,11 +76,13 @@ export class Timers {
     }
   }
 
-  /** No function is started any more. */
-  stop(): void {
+  /** No function is started any more; those that run get a little time to end, so that they do not run again. */
+  async stop(): Promise<void> {
     this.stopped = true;
     for (const handle of this.handles) clearTimeout(handle);
     for (const wake of this.wakers) wake();
+    if (this.running.size > 0)
+      await Promise.race([Promise.allSettled(this.running), delay(STOP_GRACE_MS, undefined, { ref: false })]);
   }
 
   private async loop(timer: Timer): Promise<void> {
@@ -91,12 +97,22 @@ export class Timers {
       await this.store(timer, status);
     }
     const pastDue = stored !== undefined && status.next !== 0 && status.next < Date.now();
-    if (!this.stopped && (pastDue || timer.runOnStartup)) status = await this.run(timer, status, pastDue);
+    if (!this.stopped && (pastDue || timer.runOnStartup)) status = await this.tracked(timer, status, pastDue);
     while (!this.stopped && status.next !== 0) {
       await this.pause(status.next - Date.now());
       // A timer may fire a little early.
       if (this.stopped || status.next > Date.now()) continue;
-      status = await this.run(timer, status, false);
+      status = await this.tracked(timer, status, false);
+    }
+  }
+
+  private async tracked(timer: Timer, status: Status, isPastDue: boolean): Promise<Status> {
+    const run = this.run(timer, status, isPastDue);
+    this.running.add(run);
+    try {
+      return await run;
+    } finally {
+      this.running.delete(run);
     }
   }
 
@@ -116,7 +132,7 @@ export class Timers {
     if (!outcome.ok) log('functions', `the timer "${timer.name}" failed: ${outcome.message}`);
     const now = Date.now();
     const next: Status = { last: startedAt, next: timer.schedule.next(now) ?? 0, updated: now };
-    if (timer.monitored && !this.stopped) await this.store(timer, next);
+    if (timer.monitored) await this.store(timer, next);
     return next;
   }
 
@@ -126,7 +142,7 @@ export class Timers {
   }
 
   private async store(timer: Timer, { last, next, updated }: Status): Promise<void> {
-    while (!this.stopped) {
+    for (;;) {
       try {
         await this.database.write((db) =>
           db
@@ -135,7 +151,7 @@ export class Timers {
         );
         return;
       } catch (error) {
-        if (!isDiskFull(error)) throw error;
+        if (!isDiskFull(error) || this.stopped) throw error;
         log('functions', `the timer "${timer.name}" waits: no space is left on the device`);
         await this.pause(STORE_RETRY_MS);
       }
