@@ -16,6 +16,9 @@ import type { Runner } from './runner';
 import { Store, TERMINAL, type Ending, type EpisodeRow, type InstanceRow, type RuntimeStatus } from './store';
 import { Timers } from './timers';
 
+/** A checkpoint holds up every acknowledgement: one in 32 MB of log (pages of 4 KiB), not in 4 (https://sqlite.org/wal.html#ckpt). */
+const CHECKPOINT_PAGES = 8_000;
+
 export interface EngineOptions {
   /** The SQLite file; its folder is created. */
   file: string;
@@ -74,6 +77,7 @@ export class DurableEngine {
     this.log = options.log ?? (() => undefined);
     this.clock = new Clock(options.now);
     this.database = new Database(options.file);
+    this.database.db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     this.store = new Store(this.database);
     this.lastInstance = this.store.maxInstance();
     this.lastInbox = this.store.maxInbox();
