@@ -129,6 +129,47 @@ describe('documents', () => {
   });
 });
 
+describe('an accepted batch', () => {
+  test('says where to ask, and when', async () => {
+    const response = await post(ndjson({ path: 'asked' }));
+    expect(response.status).toBe(202);
+    const body = (await response.json()) as Record<string, string>;
+    expect(Object.keys(body).toSorted()).toEqual(
+      ['accepted', 'batchId', 'dataset', 'id', 'statusQueryGetUri', 'terminatePostUri'].toSorted(),
+    );
+    expect(response.headers.get('location')).toBe(body['statusQueryGetUri']);
+    expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
+  });
+
+  test('counts add up at every moment', async () => {
+    const records = Array.from({ length: 3000 }, (_, index) => ({ path: `moment/${index}` }));
+    const { batchId } = await hw.api.post('things', ndjson(...records));
+    for (let closed = false; !closed;) {
+      const { counts, completedAt } = await hw.api.batch(batchId);
+      const { accepted, ...others } = counts;
+      expect(Object.values(others).reduce((sum, count) => sum + count, 0)).toBe(accepted);
+      closed = completedAt !== null;
+    }
+  });
+
+  test('of many at once with one key: the newest wins, and every change of content is counted once', async () => {
+    const accepted = await Promise.all(
+      Array.from({ length: 12 }, (_, size) => hw.api.post('things', ndjson({ path: 'contended', size }))),
+    );
+    const reports = await Promise.all(accepted.map(({ batchId }) => hw.api.closed(batchId)));
+    const newest = reports.toSorted((a, b) => {
+      const [first, second] = [a, b].map(({ receivedAt, batchId }) => `${receivedAt} ${batchId}`);
+      return (first ?? '') < (second ?? '') ? -1 : 1;
+    });
+    const document = await hw.api.get<{ version: number; batchId: string }>(
+      '/api/datasets/things/documents/contended',
+    );
+    expect(document.batchId).toBe(newest.at(-1)?.batchId);
+    expect(reports.reduce((sum, { counts }) => sum + counts.upserted, 0)).toBe(document.version);
+    expect(reports.every(({ counts }) => counts.upserted + counts.stale === 1)).toBe(true);
+  });
+});
+
 describe('onInvalid=reject', () => {
   test('one bad record, and nothing lands', async () => {
     const body = ndjson({ path: 'r1' }, { path: 'r2', size: 'big' }, { path: 'r3' });
