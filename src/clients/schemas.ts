@@ -41,12 +41,14 @@ function validator(schema: JsonObject, allErrors: boolean): ValidateFunction {
 
 function compile(dataset: DataSet): CompiledDataSet {
   const first = validator(dataset.schema, false);
-  const all = validator(dataset.schema, true);
+  // Compiled when the first record fails: most never do, and the start need not wait for it.
+  let all: ValidateFunction | undefined;
   const check: SchemaCheck = (record, bytes) => {
     if (first(record)) return [];
-    const failed = bytes <= ALL_ERRORS_BYTES ? all : first;
-    if (failed === all) all(record);
-    return reasons(failed.errors ?? []).map(toError);
+    if (bytes > ALL_ERRORS_BYTES) return reasons(first.errors ?? []).map(toError);
+    all ??= validator(dataset.schema, true);
+    all(record);
+    return reasons(all.errors ?? []).map(toError);
   };
   return { dataset, check };
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from './content';
 import { isObject, pointerTokens, type Json, type JsonObject } from './json';
 
 export type EventTimeFormat = 'date-time' | 'epoch-seconds' | 'epoch-milliseconds';
@@ -136,7 +136,7 @@ export function parseDataSet(name: string, text: string): DataSet {
   const block = new BlockReader(file, schema, '$')
     .object('x-headwater')
     .only('version', 'key', 'eventTime', 'deletion', 'media');
-  const hash = createHash('sha256').update(text).digest('hex').slice(0, 8);
+  const hash = sha256(text).slice(0, 8);
   const deletion = block.has('deletion') ? block.object('deletion').only('pointer', 'equals') : undefined;
   return {
     name,

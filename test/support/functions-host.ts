@@ -1,6 +1,7 @@
 import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { startLocalCloud, type LocalCloud } from '../../local/start';
 import { startFunctionsHost, type FunctionsHost, type FunctionsHostOptions } from '../../local/functions';
 
 export const SAMPLE_APP = resolve(__dirname, 'sample-app');
@@ -59,4 +60,15 @@ export async function startSampleHost(
     environment: { ...SAMPLE_SETTINGS, ...options.environment },
   });
   return Object.assign(host, { url: `http://127.0.0.1:${host.port}`, dataDir });
+}
+
+/** Starts the sample app with all stores beside it, on free ports and an empty store. */
+export function startSampleCloud(): Promise<LocalCloud> {
+  return startLocalCloud({
+    appDir: SAMPLE_APP,
+    stateDir: temporaryFolder(),
+    ports: { blob: 0, eventhubs: 0, cosmos: 0, functions: 0 },
+    settings: SAMPLE_SETTINGS,
+    hubs: { records: { partitions: 2 } },
+  });
 }

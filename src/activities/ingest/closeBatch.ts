@@ -1,13 +1,10 @@
 import type { Failure } from '../../domain/ingest/batch';
-import { markerId } from '../../domain/ingest/names';
-import type { ValidRecord } from '../../domain/ingest/validation';
-import { bucketOf } from '../../domain/keys';
 import { createArchiveBatch } from './archiveBatch';
 import type { ChunkTask } from './chunks';
 import { close } from './closing';
 import type { IngestDeps } from './deps';
 import { createOpenBatch, type SeenBatch } from './openBatch';
-import { originOf } from './upsertChunk';
+import { groupsOf } from './upsertChunk';
 import { closeGroup, type GroupResult } from './upsertGroup';
 import { createValidateChunk, readValidated } from './validateChunk';
 import { listVerdicts, storeVerdicts } from './verdictFile';
@@ -41,16 +38,9 @@ async function closeChunk(deps: IngestDeps, task: ChunkTask, reason: string): Pr
   const { quarantined } = await createValidateChunk(deps)(task);
   const valid = await readValidated(deps, batch.id, chunk);
   const results: GroupResult[] = [];
-  for (const [group, records] of Map.groupBy(valid, (record) => record.group)) {
-    const marker = {
-      markerId: markerId(batch.id, chunk, group),
-      origin: originOf(batch, bucketOf((records[0] as ValidRecord).key)),
-      markerTtlSeconds: deps.markerTtlSeconds,
-    };
-    const indices = records.map(({ index }) => index);
-    results.push(await closeGroup(deps.documents, marker, indices, reason));
+  for (const group of groupsOf(task, valid, deps.markerTtlSeconds)) {
+    const indices = group.records.map(({ index }) => index);
+    results.push(await closeGroup(deps.documents, group, indices, reason));
   }
-  const decided = results.flatMap(({ verdicts }) => verdicts);
-  const requestCharge = results.reduce((total, result) => total + result.requestCharge, 0);
-  await storeVerdicts(deps.blobs, { batchId: batch.id, chunk, valid, quarantined, decided, requestCharge });
+  await storeVerdicts(deps.blobs, { batchId: batch.id, chunk, valid, quarantined, results });
 }

@@ -35,8 +35,14 @@ async function storeRejected(
   const files: ChunkVerdicts[] = [];
   for (const [chunk, count] of quarantined.entries()) {
     const valid = await readValidated({ blobs }, batch.id, chunk);
-    const decided = valid.map(({ index }) => ({ index, verdict: 'notApplied' as const, reason: REJECTED }));
-    const result = { batchId: batch.id, chunk, valid, quarantined: count, decided, requestCharge: 0 };
+    const verdicts = valid.map(({ index }) => ({ index, verdict: 'notApplied' as const, reason: REJECTED }));
+    const result = {
+      batchId: batch.id,
+      chunk,
+      valid,
+      quarantined: count,
+      results: [{ verdicts, requestCharge: 0 }],
+    };
     files.push(await storeVerdicts(blobs, result));
   }
   return files;

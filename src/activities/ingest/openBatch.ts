@@ -12,16 +12,14 @@ export type Opened =
   | (SeenBatch & { readonly type: 'opened'; readonly chunks: number; readonly fanOut: number })
   | { readonly type: 'closed'; readonly status: ClosedStatus };
 
-/** The batch as whoever starts it saw it last. */
-export type OpenBatchInput = SeenBatch;
-
 /**
  * The first step of a batch: splits its body into chunks and moves it from `accepted` to `running`, manifest and
  * status in one write under the ETag. Ends without effect when the batch is closed already, since the platform
  * lets a finished instance be started again.
+ * Its input is the batch as whoever starts it saw it last.
  */
 export function createOpenBatch(deps: Pick<IngestDeps, 'batches' | 'blobs' | 'schemas' | 'fanOut'>) {
-  return async function openBatch(input: OpenBatchInput): Promise<Opened> {
+  return async function openBatch(input: SeenBatch): Promise<Opened> {
     const { fanOut } = deps;
     const batchId = input.header.id;
     let seen: SeenBatch | undefined = input;

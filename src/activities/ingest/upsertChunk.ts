@@ -6,12 +6,29 @@ import type { ValidRecord } from '../../domain/ingest/validation';
 import { bucketOf, partitionKey } from '../../domain/keys';
 import type { ChunkTask } from './chunks';
 import type { IngestDeps } from './deps';
-import { upsertGroup } from './upsertGroup';
+import { upsertGroup, type GroupTask } from './upsertGroup';
 import { readValidated } from './validateChunk';
 import { storeVerdicts } from './verdictFile';
 
+/** The groups of a chunk's valid records. */
+export function groupsOf(
+  { batch, chunk }: ChunkTask,
+  valid: readonly ValidRecord[],
+  markerTtlSeconds: number,
+): GroupTask[] {
+  return Array.from(
+    Map.groupBy(valid, ({ group }) => group),
+    ([group, records]) => ({
+      markerId: markerId(batch.id, chunk, group),
+      records,
+      origin: originOf(batch, bucketOf((records[0] as ValidRecord).key)),
+      markerTtlSeconds,
+    }),
+  );
+}
+
 /** The batch, as far as the decisions on one bucket's records depend on it. */
-export function originOf(batch: BatchHeader, bucket: number): GroupOrigin {
+function originOf(batch: BatchHeader, bucket: number): GroupOrigin {
   return {
     batchId: batch.id,
     schemaVersion: batch.schemaVersion,
@@ -27,22 +44,11 @@ export function createUpsertChunk(
   return async function upsertChunk(task: ChunkTask & { quarantined: number }): Promise<ChunkVerdicts> {
     const { batch, chunk, quarantined } = task;
     const valid = await readValidated(deps, task.batch.id, task.chunk);
-    const groups = [...Map.groupBy(valid, ({ group }) => group)];
-    const results = await mapLimited(groups, deps.groupConcurrency, ([group, records]) =>
-      upsertGroup(deps.documents, {
-        markerId: markerId(batch.id, chunk, group),
-        records,
-        origin: originOf(batch, bucketOf((records[0] as ValidRecord).key)),
-        markerTtlSeconds: deps.markerTtlSeconds,
-      }),
+    const results = await mapLimited(
+      groupsOf(task, valid, deps.markerTtlSeconds),
+      deps.groupConcurrency,
+      (group) => upsertGroup(deps.documents, group),
     );
-    return storeVerdicts(deps.blobs, {
-      batchId: batch.id,
-      chunk,
-      valid,
-      quarantined,
-      decided: results.flatMap(({ verdicts }) => verdicts),
-      requestCharge: results.reduce((total, result) => total + result.requestCharge, 0),
-    });
+    return storeVerdicts(deps.blobs, { batchId: batch.id, chunk, valid, quarantined, results });
   };
 }

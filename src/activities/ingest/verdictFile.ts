@@ -1,15 +1,10 @@
 import type { ChunkVerdicts } from '../../domain/ingest/batch';
 import { chunkName, chunkNumber } from '../../domain/ingest/names';
 import type { QuarantinedRecord, ValidRecord } from '../../domain/ingest/validation';
-import {
-  tally,
-  VERDICTS,
-  type GroupVerdict,
-  type RecordVerdict,
-  type VerdictCounts,
-} from '../../domain/ingest/verdict';
+import { tally, VERDICTS, type RecordVerdict, type VerdictCounts } from '../../domain/ingest/verdict';
 import type { Blobs, Metadata } from '../../clients/blobs';
 import { fromLines, mustExist, toLines } from './lines';
+import type { GroupResult } from './upsertGroup';
 
 /** What a verdict file is made of. */
 export interface ChunkResult {
@@ -18,9 +13,7 @@ export interface ChunkResult {
   readonly valid: readonly Pick<ValidRecord, 'index' | 'key'>[];
   /** How many records are in the chunk's quarantine. */
   readonly quarantined: number;
-  readonly decided: readonly GroupVerdict[];
-  /** RU */
-  readonly requestCharge: number;
+  readonly results: readonly GroupResult[];
 }
 
 /**
@@ -30,12 +23,14 @@ export interface ChunkResult {
  */
 export async function storeVerdicts(
   blobs: Blobs,
-  { batchId, chunk, decided, valid, quarantined, requestCharge }: ChunkResult,
+  { batchId, chunk, valid, quarantined, results }: ChunkResult,
 ): Promise<ChunkVerdicts> {
   const name = chunkName(batchId, chunk);
   const keys = new Map(valid.map(({ index, key }) => [index, key]));
   const verdicts: RecordVerdict[] = [
-    ...decided.map((verdict) => ({ ...verdict, key: keys.get(verdict.index) ?? '' })),
+    ...results
+      .flatMap((result) => result.verdicts)
+      .map((verdict) => ({ ...verdict, key: keys.get(verdict.index) ?? '' })),
     ...(quarantined > 0 ? await readQuarantine(blobs, name) : []).map(({ index, key }) => ({
       index,
       key,
@@ -43,6 +38,7 @@ export async function storeVerdicts(
     })),
   ].toSorted((a, b) => a.index - b.index);
   const counts = tally(verdicts);
+  const requestCharge = results.reduce((total, result) => total + result.requestCharge, 0);
   const metadata = toMetadata(counts, requestCharge);
   const outcome = await blobs.create('verdicts', name, toLines(verdicts), {
     contentType: 'application/x-ndjson',

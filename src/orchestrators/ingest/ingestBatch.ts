@@ -2,7 +2,7 @@ import type { OrchestrationContext, OrchestrationHandler } from 'durable-functio
 import type { IngestActivities } from '../../activities/ingest';
 import type { Closed } from '../../activities/ingest/closing';
 import type { Completion } from '../../activities/ingest/completeBatch';
-import type { OpenBatchInput } from '../../activities/ingest/openBatch';
+import type { SeenBatch } from '../../activities/ingest/openBatch';
 import { activityCalls } from '../activityCalls';
 
 /**
@@ -13,7 +13,7 @@ export const ingestBatch: OrchestrationHandler = function* (context: Orchestrati
   const activities = activityCalls<IngestActivities>(context);
   const progress = (stage: string, chunks: number): void => context.df.setCustomStatus({ stage, chunks });
 
-  const seen = context.df.getInput<OpenBatchInput>();
+  const seen = context.df.getInput<SeenBatch>();
   const [opened, archive] = yield* activities.runBoth(
     ['openBatch', seen],
     ['archiveBatch', { batch: seen.header }],

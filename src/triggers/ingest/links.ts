@@ -8,6 +8,7 @@ import { json, type Handler } from '../http';
 import type { TriggerDeps } from './deps';
 import { batchOf } from './getBatch';
 import { instanceStatus, terminateInstance } from './instances';
+import { INGEST_BATCH } from './postBatch';
 
 const TERMINAL = new Set(['Completed', 'Failed', 'Terminated', 'Canceled']);
 
@@ -61,7 +62,7 @@ const seconds = (time: Date | string): string => new Date(time).toISOString().re
 function pending(id: string, receivedAt: string): Record<string, unknown> {
   const at = seconds(receivedAt);
   return {
-    name: 'ingestBatch',
+    name: INGEST_BATCH,
     instanceId: id,
     runtimeStatus: 'Pending',
     input: null,

@@ -1,6 +1,6 @@
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
 import { getClient, type DurableClient } from 'durable-functions';
-import type { OpenBatchInput } from '../../activities/ingest/openBatch';
+import type { SeenBatch } from '../../activities/ingest/openBatch';
 import type { StoredBatch } from '../../clients/batches';
 import { headerOf } from '../../domain/ingest/batch';
 import { signLink, type LinkOperation } from '../../domain/links';
@@ -51,7 +51,7 @@ async function start(
   context: InvocationContext,
 ): Promise<void> {
   const { id } = batch;
-  const input: OpenBatchInput = { header: headerOf(batch), etag };
+  const input: SeenBatch = { header: headerOf(batch), etag };
   try {
     await client.startNew(INGEST_BATCH, { instanceId: id, input });
   } catch (error) {

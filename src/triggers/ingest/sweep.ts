@@ -1,7 +1,7 @@
 import type { InvocationContext } from '@azure/functions';
 import { getClient, type DurableClient } from 'durable-functions';
 import { createCloseBatch } from '../../activities/ingest/closeBatch';
-import type { OpenBatchInput, SeenBatch } from '../../activities/ingest/openBatch';
+import type { SeenBatch } from '../../activities/ingest/openBatch';
 import type { ListedBlob } from '../../clients/blobs';
 import { mapLimited } from '../../clients/once';
 import { headerOf, isClosed, type BatchStatus, type Failure } from '../../domain/ingest/batch';
@@ -67,7 +67,7 @@ async function tend(
   if (!status) {
     if (batchStatus !== 'accepted')
       return { code: 'orchestration-lost', message: 'The orchestration is gone.' };
-    await client.startNew(INGEST_BATCH, { instanceId: seen.header.id, input: seen satisfies OpenBatchInput });
+    await client.startNew(INGEST_BATCH, { instanceId: seen.header.id, input: seen satisfies SeenBatch });
     return undefined;
   }
   const { output } = status;

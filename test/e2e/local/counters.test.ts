@@ -1,25 +1,13 @@
 import { CosmosClient } from '@azure/cosmos';
 import { EventHubProducerClient } from '@azure/event-hubs';
 import { BlobServiceClient } from '@azure/storage-blob';
-import { startLocalCloud, type Counters, type LocalCloud, type ServiceName } from '../../../local/start';
-import {
-  removeTemporaryFolders,
-  SAMPLE_APP,
-  SAMPLE_SETTINGS,
-  temporaryFolder,
-  until,
-} from '../../support/functions-host';
+import { type Counters, type LocalCloud, type ServiceName } from '../../../local/start';
+import { removeTemporaryFolders, startSampleCloud, until } from '../../support/functions-host';
 
 let cloud: LocalCloud;
 
 beforeAll(async () => {
-  cloud = await startLocalCloud({
-    appDir: SAMPLE_APP,
-    stateDir: temporaryFolder(),
-    ports: { blob: 0, eventhubs: 0, cosmos: 0, functions: 0 },
-    settings: SAMPLE_SETTINGS,
-    hubs: { records: { partitions: 2 } },
-  });
+  cloud = await startSampleCloud();
 });
 
 afterAll(async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { copyApp } from '../../support/headwater';
 import { PluggedCloud, VICTIMS, type Victim } from './plug';
-import { Random } from './random';
+import { random as seeded } from '../../../tools/lib/random';
 import { Verifier } from './verify';
 import { makeBatches, postUntilAccepted, READINGS_SCHEMA } from './workload';
 
@@ -26,32 +26,32 @@ const BATCHES = 20;
  * lost, doubled or misnamed. Everything random comes from the seed; what the machine adds is timing.
  */
 export async function runRound(seed: number, victims?: readonly Victim[]): Promise<RoundResult> {
-  const random = new Random(seed);
+  const random = seeded(seed);
   const started = performance.now();
   const folder = mkdtempSync(join(tmpdir(), 'headwater-fault-'));
   writeFileSync(join(copyApp(folder), 'schemas', 'readings.json'), JSON.stringify(READINGS_SCHEMA));
-  const powerLoss = random.below(2) === 1;
-  const chosen = victims ?? Array.from({ length: 1 + random.below(3) }, () => random.pick(VICTIMS));
-  const terminates = random.below(4) === 0;
-  const cloud = new PluggedCloud(folder, { powerLoss, workers: 1 + random.below(2) });
+  const powerLoss = random.integer(0, 1) === 1;
+  const chosen = victims ?? Array.from({ length: 1 + random.integer(0, 2) }, () => random.pick(VICTIMS));
+  const terminates = random.integer(0, 3) === 0;
+  const cloud = new PluggedCloud(folder, { powerLoss, workers: 1 + random.integer(0, 1) });
   const batches = makeBatches(random, `round ${seed}`, BATCHES);
   try {
     await cloud.start();
     const posting = Promise.all(
       batches.map(async (batch) => {
-        await delay(random.below(1500));
+        await delay(random.integer(0, 1499));
         await postUntilAccepted(() => cloud.api, batch);
       }),
     );
     // A rejection is looked at below; until then it must not end the process.
     posting.catch(() => undefined);
     for (const victim of chosen) {
-      await delay(random.below(1200));
+      await delay(random.integer(0, 1199));
       await cloud.kill(victim);
       if (victim === 'everything') await cloud.start();
     }
     await posting;
-    const victim = batches[random.below(BATCHES)];
+    const victim = batches[random.integer(0, BATCHES - 1)];
     // The link's host is from before a restart; its path and signature are what counts.
     const link = terminates && victim?.accepted ? new URL(victim.accepted.terminatePostUri) : undefined;
     if (link) await cloud.api.request(link.pathname + link.search, { method: 'POST' }).catch(() => undefined);

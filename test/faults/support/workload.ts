@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AcceptedBatch, Api } from '../../../tools/lib/api';
 import { ApiError } from '../../../tools/lib/api';
-import type { Random } from './random';
+import type { Random } from '../../../tools/lib/random';
 
 /** A record of the data set `readings`: its `at` is the event time. */
 export interface Reading {
@@ -43,12 +43,14 @@ export interface PostedBatch {
 /** Batches whose keys overlap, with a few bad records, duplicates and deletions. */
 export function makeBatches(random: Random, round: string, count: number): PostedBatch[] {
   return Array.from({ length: count }, (_, number) => {
-    const size = 1 + random.below(random.pick([3, 40, 400]));
+    const size = 1 + random.integer(0, random.pick([3, 40, 400]) - 1);
     const records = Array.from({ length: size }, (): PostedBatch['records'][number] => {
-      if (random.below(50) === 0) return { bad: random.below(1000) };
-      const at = new Date(Date.UTC(2026, 0, 1) + random.below(1000) * 60_000).toISOString();
-      const sensor = `${round}/sensor ${random.below(300)}`;
-      return random.below(20) === 0 ? { sensor, at, gone: true } : { sensor, at, value: random.below(5) };
+      if (random.integer(0, 49) === 0) return { bad: random.integer(0, 999) };
+      const at = new Date(Date.UTC(2026, 0, 1) + random.integer(0, 999) * 60_000).toISOString();
+      const sensor = `${round}/sensor ${random.integer(0, 299)}`;
+      return random.integer(0, 19) === 0
+        ? { sensor, at, gone: true }
+        : { sensor, at, value: random.integer(0, 4) };
     });
     const body = records.map((record) => JSON.stringify(record)).join('\n');
     return {
