@@ -26,6 +26,31 @@ export interface Config {
   readonly sweepSchedule: string;
   /** Age after which an accepted batch counts as left behind, ms. */
   readonly sweepAfterMs: number;
+  /** How often (ms) the change feed is asked when it had nothing new. */
+  readonly feedPollMs: number;
+  readonly egress: {
+    /** Key of 32 bytes that subscriptions' secrets are encrypted with. */
+    readonly encryptionKey: Buffer;
+    /** Beginning of the `source` and `dataschema` of events: an absolute URI. */
+    readonly source: string;
+    /** Deliver to `http:` and to private addresses as well: for a laptop only. */
+    readonly allowLocalWebhooks: boolean;
+    /** How long a request may take, ms. */
+    readonly timeoutMs: number;
+    /** Requests for one version before it is dead-lettered. */
+    readonly attempts: number;
+    /** Pause before the second request, ms; each further one is `waitFactor` times as long. */
+    readonly firstWaitMs: number;
+    readonly waitFactor: number;
+    /** A subscription whose every request fails is disabled after this time, ms. */
+    readonly disableAfterMs: number;
+    /** How long attempts can be looked at, seconds. */
+    readonly attemptTtlSeconds: number;
+    /** Drains that share the subscriptions; each runs as one activity. */
+    readonly lanes: number;
+    /** Requests under way at the same time, in all lanes together. */
+    readonly slots: number;
+  };
   /** The answer to a posted batch is the platform's own management payload, with the system key in its links. */
   readonly nativeManagementPayload: boolean;
   /** Create missing databases and containers; off where the identity may not. */
@@ -35,6 +60,8 @@ export interface Config {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const MiB = 1024 * 1024;
+
+const DAY_MS = 86_400_000;
 
 /** A TTL is a signed 32-bit number of seconds (https://learn.microsoft.com/azure/cosmos-db/nosql/time-to-live). */
 const MAX_TTL_DAYS = Math.floor((2 ** 31 - 1) / 86_400);
@@ -58,6 +85,15 @@ class Settings {
     if (value !== undefined && value.length >= minimum) return value;
     this.faults.push(`${name} must be set to at least ${minimum} characters.`);
     return '';
+  }
+
+  /** A key of AES-256: 32 bytes in base64 or 64 hexadecimal digits. */
+  key(name: string): Buffer {
+    const text = this.optional(name) ?? '';
+    const key = Buffer.from(text, /^[0-9a-f]{64}$/i.test(text) ? 'hex' : 'base64');
+    if (key.length !== 32)
+      this.faults.push(`${name} must be set to 32 random bytes, in base64 or as 64 hexadecimal digits.`);
+    return key;
   }
 
   integer(name: string, fallback: number, minimum: number, maximum = Number.MAX_SAFE_INTEGER): number {
@@ -130,6 +166,20 @@ export function readConfig(env: Environment): Config {
     markerTtlSeconds: settings.integer('HEADWATER_MARKER_TTL_DAYS', 30, 1, MAX_TTL_DAYS) * 86_400,
     sweepSchedule: settings.text('HEADWATER_SWEEP_SCHEDULE', '*/10 * * * * *'),
     sweepAfterMs: settings.integer('HEADWATER_SWEEP_AFTER_SECONDS', 30, 0) * 1000,
+    feedPollMs: settings.integer('HEADWATER_FEED_POLL_MS', 200, 10, 60_000),
+    egress: {
+      encryptionKey: settings.key('HEADWATER_ENCRYPTION_KEY'),
+      source: settings.text('HEADWATER_EVENT_SOURCE', 'urn:headwater'),
+      allowLocalWebhooks: settings.boolean('HEADWATER_ALLOW_LOCAL_WEBHOOKS', false),
+      timeoutMs: settings.integer('HEADWATER_DELIVERY_TIMEOUT_MS', 15_000, 1, 120_000),
+      attempts: settings.integer('HEADWATER_DELIVERY_ATTEMPTS', 8, 1, 100),
+      firstWaitMs: settings.integer('HEADWATER_DELIVERY_FIRST_WAIT_MS', 15_000, 1, DAY_MS),
+      waitFactor: settings.integer('HEADWATER_DELIVERY_WAIT_FACTOR', 4, 1, 100),
+      disableAfterMs: settings.integer('HEADWATER_DISABLE_AFTER_MINUTES', 5 * 24 * 60, 1) * 60_000,
+      attemptTtlSeconds: settings.integer('HEADWATER_ATTEMPT_TTL_DAYS', 30, 1, MAX_TTL_DAYS) * 86_400,
+      lanes: settings.integer('HEADWATER_EGRESS_LANES', 2, 1, 64),
+      slots: settings.integer('HEADWATER_EGRESS_SLOTS', 128, 1, 10_000),
+    },
     nativeManagementPayload: settings.boolean('HEADWATER_NATIVE_MANAGEMENT_PAYLOAD', false),
     createResources: settings.boolean('HEADWATER_CREATE_RESOURCES', true),
   };

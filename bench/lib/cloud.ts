@@ -55,7 +55,11 @@ export async function startCloud(setup: Setup, root: string): Promise<Cloud> {
       appDir: setup === 'everything' ? root : join(root, 'bench', 'apps', 'durable'),
       stateDir,
       ports: { blob: 0, eventhubs: 0, cosmos: 0, functions: 0 },
-      settings: { HEADWATER_SIGNING_KEY: randomBytes(32).toString('hex') },
+      settings: {
+        HEADWATER_SIGNING_KEY: randomBytes(32).toString('hex'),
+        HEADWATER_ENCRYPTION_KEY: randomBytes(32).toString('hex'),
+        HEADWATER_ALLOW_LOCAL_WEBHOOKS: 'true',
+      },
       hubs: { [HUB]: { partitions: PARTITIONS } },
       ...(setup === 'engine' ? { stores: [] } : {}),
     });

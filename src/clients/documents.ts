@@ -33,7 +33,7 @@ export interface Documents {
   readMarker(pk: string, id: string): Promise<Marker | undefined>;
 }
 
-type Item = Envelope & ItemDefinition & { _etag: string };
+type Item = Envelope & ItemDefinition & { _etag: string; _ts: number };
 
 /** Nobody reads what the store would send back of a write. */
 const NO_CONTENT: RequestOptions = { contentResponseOnWriteEnabled: false };
@@ -41,7 +41,7 @@ const NO_CONTENT: RequestOptions = { contentResponseOnWriteEnabled: false };
 /** Up to this many keys, point reads (1 RU each) are cheaper than a query. */
 const POINT_READS = 3;
 
-const toStored = (item: Item): Stored => ({ envelope: item, etag: item._etag });
+const toStored = (item: Item): Stored => ({ envelope: item, etag: item._etag, ts: item._ts });
 
 function operations(marker: Marker, writes: readonly Write[]): OperationInput[] {
   const create = (resourceBody: object): OperationInput => ({

@@ -45,7 +45,7 @@ export class DocumentsModel {
   /** Writes without a look at what is there. */
   force(markerId: string, writes: readonly Write[]): GroupOutcome {
     for (const write of writes) {
-      this.documents.set(write.envelope.id, { envelope: write.envelope, etag: `"${this.etags++}"` });
+      this.documents.set(write.envelope.id, { envelope: write.envelope, etag: `"${this.etags++}"`, ts: 1 });
       this.written.push({ markerId, write });
     }
     return { type: 'committed', requestCharge: 1 };

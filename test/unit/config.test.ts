@@ -8,6 +8,7 @@ const REQUIRED = {
   Cosmos: 'cosmos',
   EventHubs: 'hubs',
   HEADWATER_SIGNING_KEY: 'x'.repeat(32),
+  HEADWATER_ENCRYPTION_KEY: 'ab'.repeat(32),
 };
 
 const fault = (env: Record<string, string | undefined>): string => {
@@ -32,6 +33,20 @@ test('without a setting but the required ones, the defaults hold', () => {
     markerTtlSeconds: 2_592_000,
     sweepSchedule: '*/10 * * * * *',
     sweepAfterMs: 30_000,
+    feedPollMs: 200,
+    egress: {
+      encryptionKey: Buffer.alloc(32, 0xab),
+      source: 'urn:headwater',
+      allowLocalWebhooks: false,
+      timeoutMs: 15_000,
+      attempts: 8,
+      firstWaitMs: 15_000,
+      waitFactor: 4,
+      disableAfterMs: 432_000_000,
+      attemptTtlSeconds: 2_592_000,
+      lanes: 2,
+      slots: 128,
+    },
     nativeManagementPayload: false,
     createResources: true,
   });
@@ -109,6 +124,7 @@ test('endpoints stand for the managed identity, a connection string wins', () =>
     AzureWebJobsStorage__accountName: 'account',
     Cosmos__accountEndpoint: 'https://c',
     EventHubs__fullyQualifiedNamespace: 'e.servicebus.windows.net',
+    HEADWATER_ENCRYPTION_KEY: REQUIRED.HEADWATER_ENCRYPTION_KEY,
   };
   expect(readConfig(identity)).toMatchObject({
     storage: { type: 'identity', endpoint: 'https://account.blob.core.windows.net' },
@@ -173,10 +189,9 @@ describe('docs/configuration.md', () => {
           : value === 'false'
             ? 'true'
             : /^\d+$/.test(value)
-              ? `1${value.slice(1)}1`
+              ? String(Number(value) + 1)
               : `${value}x`;
-      const changed = name === 'HEADWATER_MARKER_TTL_DAYS' ? '31' : other;
-      expect(readConfig({ ...REQUIRED, [name]: changed })).not.toEqual(readConfig(REQUIRED));
+      expect(readConfig({ ...REQUIRED, [name]: other })).not.toEqual(readConfig(REQUIRED));
     }
   });
 

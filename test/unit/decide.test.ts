@@ -35,7 +35,7 @@ class Store {
       expect(write.type === 'create' ? undefined : write.etag).toBe(existing?.etag);
       // As a store does it: what comes back has members of the store's own.
       const envelope = { ...structuredClone(write.envelope), _etag: 'x', _ts: 1 } as Envelope;
-      this.documents.set(envelope.id, { envelope, etag: `"${this.etags++}"` });
+      this.documents.set(envelope.id, { envelope, etag: `"${this.etags++}"`, ts: 1 });
     }
     expect(verdicts.map(({ index }) => index)).toEqual(records.map(({ index }) => index));
     group.forEach((sent, at) => this.verdicts.push({ sent, verdict: verdicts[at]! }));

@@ -17,6 +17,8 @@ export interface GroupOrigin {
 export interface Stored {
   readonly envelope: Envelope;
   readonly etag: string;
+  /** The store's time of the last write, seconds. */
+  readonly ts: number;
 }
 
 export type Write =
@@ -102,7 +104,7 @@ function decideOne(
   if (same) {
     // The hash goes with the data: two deletions are the same content, but may be written differently.
     const { hash } = record;
-    const _hw = { ...before, newest: stamp, hash };
+    const _hw = { ...before, newest: stamp, hash, since: before.since ?? existing.ts };
     const envelope: Envelope = { ...existing.envelope, data: record.data, _hw };
     return {
       verdict: { index, verdict: 'unchanged', version: before.version },

@@ -19,6 +19,11 @@ export interface Envelope {
     readonly newest: Stamp;
     readonly hash: string;
     readonly deleted: boolean;
+    /**
+     * The store's time (seconds) at which this version was written, where the item was written again since without
+     * a change of content. Absent: the item's own `_ts`.
+     */
+    readonly since?: number;
   };
 }
 
