@@ -7,7 +7,7 @@ interface Work {
   instance: Instance;
   task: ActivityTask;
   losses: number;
-  /** Scheduled by the episode that ended its instance: runs, and nobody waits for its result. */
+  /** Scheduled by the last episode of its execution: runs, and nobody waits for its result. */
   detached: boolean;
 }
 
@@ -16,6 +16,10 @@ const LOSS_DELAYS_MS = [0, 500, 2_000, 5_000, 15_000, 30_000];
 
 export function lossDelay(losses: number): number {
   return LOSS_DELAYS_MS[Math.min(losses, LOSS_DELAYS_MS.length) - 1] ?? 0;
+}
+
+function isPointless({ instance, task, detached }: Work): boolean {
+  return !detached && (instance.closed || task.completed);
 }
 
 /** Runs activities, so many at a time; what an ended instance no longer waits for is not begun. */
@@ -36,8 +40,8 @@ export class Activities {
     private readonly onCompleted: (instance: Instance, incoming: Incoming) => void,
   ) {}
 
-  add(instance: Instance, task: ActivityTask): void {
-    this.enqueue({ instance, task, losses: 0, detached: instance.closed });
+  add(instance: Instance, task: ActivityTask, detached = false): void {
+    this.enqueue({ instance, task, losses: 0, detached });
   }
 
   stop(): void {
@@ -55,7 +59,7 @@ export class Activities {
   private drain(): void {
     while (!this.stopped && this.running < this.limit && this.head < this.queue.length) {
       const work = this.queue[this.head++];
-      if (!work || (work.instance.closed && !work.detached)) continue;
+      if (!work || isPointless(work)) continue;
       this.running++;
       this.run(work);
     }
@@ -85,8 +89,9 @@ export class Activities {
     );
   }
 
-  private complete({ instance, task }: Work, reply: ActivityReply): void {
-    if (instance.closed || task.completed || this.stopped) return;
+  private complete(work: Work, reply: ActivityReply): void {
+    if (work.detached || isPointless(work) || this.stopped) return;
+    const { instance, task } = work;
     task.completed = true;
     const at = this.clock.stamp();
     const event = reply.ok

@@ -173,6 +173,7 @@ export class DurableEngine {
       version: request.version ?? null,
       input: request.input,
       generation: previous ? previous.generation + 1 : 0,
+      carried: null,
       created,
       status: 'Pending',
       output: null,

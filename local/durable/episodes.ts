@@ -1,9 +1,10 @@
 import { lossDelay, type Activities } from './activities';
 import type { Clock } from './clock';
-import { applyCompletion, closeTimer, type Instance } from './instance';
+import { orchestratorCompleted } from './history';
+import { applyCompletion, closeTimer, type Incoming, type Instance } from './instance';
 import { episodePayload, Planner, type Plan } from './plan';
 import type { EpisodeMessage, EpisodeReply, Runner } from './runner';
-import type { Store } from './store';
+import type { NextExecution, Store } from './store';
 import type { Timers } from './timers';
 
 export interface EpisodesOptions {
@@ -35,8 +36,9 @@ export class Episodes {
   private readonly planner: Planner;
 
   constructor(private readonly options: EpisodesOptions) {
-    const { clock, log } = options;
-    this.planner = new Planner(clock, log, (instance, warnings) => this.warn(instance, warnings));
+    const { clock, log, store } = options;
+    const warn = (instance: Instance, warnings: string[]): void => this.warn(instance, warnings);
+    this.planner = new Planner(clock, log, warn, (instance) => store.episodes(instance));
   }
 
   /** Runs an episode soon. What arrives in the same turn of the event loop goes into the same episode. */
@@ -72,7 +74,7 @@ export class Episodes {
       void this.run(instance).finally(() => {
         this.running--;
         instance.busy = instance.resting;
-        if (instance.queue.length > 0) this.schedule(instance);
+        if (instance.isDue) this.schedule(instance);
         if (this.ready.length > 0) this.wake();
       });
     }
@@ -86,8 +88,7 @@ export class Episodes {
       await this.commit(instance, this.planner.unknownOrchestrator(instance, started));
       return;
     }
-    instance.current = instance.queue;
-    instance.queue = [];
+    this.take(instance);
     let reply: EpisodeReply;
     try {
       reply = await this.ask(instance, started);
@@ -111,6 +112,19 @@ export class Episodes {
       return;
     }
     await this.commit(instance, this.planner.plan(instance, started, reply));
+  }
+
+  /** An execution that continues another one begins with what it takes over; what waits comes after that. */
+  private take(instance: Instance): void {
+    if (instance.episodes === 0 && instance.carried !== null) {
+      const carried = JSON.parse(`[${instance.carried}]`) as object[];
+      const events = carried.map((event) => JSON.stringify(event));
+      events.push(orchestratorCompleted(this.options.clock.stamp()));
+      instance.current = events.map((event): Incoming => ({ event, opening: true }));
+      return;
+    }
+    instance.current = instance.queue;
+    instance.queue = [];
   }
 
   private async ask(instance: Instance, started: string): Promise<EpisodeReply> {
@@ -172,11 +186,15 @@ export class Episodes {
   private async commit(instance: Instance, plan: Plan): Promise<void> {
     const { store, log } = this.options;
     const { seq, episodes: episode, current } = instance;
-    const { started, events, ending, custom, completed } = plan;
+    const { started, events, ending, next, custom, completed } = plan;
     const decisions = plan.decisions && !ending ? JSON.stringify(plan.decisions) : null;
     const write = store.database.write(() => {
-      store.appendEpisode(seq, episode, { started, events, decisions });
       for (const { inbox } of current) if (inbox !== undefined) store.removeFromInbox(inbox);
+      if (next) {
+        store.replaceExecution(seq, next);
+        return;
+      }
+      store.appendEpisode(seq, episode, { started, events, decisions });
       if (ending) store.end(seq, ending, custom, completed);
       else if (custom !== instance.custom) store.setCustom(seq, custom);
     });
@@ -208,8 +226,12 @@ export class Episodes {
     this.count(
       instance.current.length + plan.added.length,
       instance.episodes === 0,
-      plan.ending !== undefined,
+      plan.ending !== undefined || plan.next !== undefined,
     );
+    if (plan.next) {
+      this.continueAs(instance, plan, plan.next);
+      return;
+    }
     for (const { task, failed } of instance.current)
       if (task) applyCompletion(instance, task.id, failed === true);
     instance.current = [];
@@ -227,14 +249,29 @@ export class Episodes {
     for (const task of plan.added) {
       if (this.stopped) break;
       // An activity that is scheduled with the instance's end still runs, as on the platform.
-      if (task.kind === 'activity') activities.add(instance, task);
+      if (task.kind === 'activity') activities.add(instance, task, plan.ending !== undefined);
       else if (!plan.ending && !task.completed) timers.arm(instance, task);
     }
     if (plan.ending) onEnded(instance);
   }
 
+  private continueAs(instance: Instance, plan: Plan, next: NextExecution): void {
+    const { activities, log } = this.options;
+    instance.current = [];
+    instance.continueAs(next);
+    for (const task of plan.added) {
+      if (task.kind === 'activity' && !this.stopped) activities.add(instance, task, true);
+    }
+    const dropped = plan.dropped ?? 0;
+    if (dropped === 0) return;
+    log(
+      `Instance '${instance.id}' of '${instance.name}' continued as new without having waited for ${dropped} external ` +
+        `event${dropped === 1 ? '' : 's'} that it had received. As on the platform, ${dropped === 1 ? 'it is' : 'they are'} lost.`,
+    );
+  }
+
   private putBack(instance: Instance): void {
-    instance.queue = [...instance.current, ...instance.queue];
+    instance.queue = [...instance.current.filter(({ opening }) => !opening), ...instance.queue];
     instance.current = [];
   }
 

@@ -1,4 +1,4 @@
-import type { EpisodeMessage, EpisodeReply, NewTask, RetryPolicy } from './runner';
+import type { ContinueAsNew, EpisodeMessage, EpisodeReply, NewTask, RetryPolicy } from './runner';
 import { ActionType, actionOf, retryStep, type Action, type Executor, type Task } from './sdk';
 
 type State = Extract<EpisodeReply, { kind: 'state' }>;
@@ -96,18 +96,50 @@ function fireAndForget(executor: Executor): string {
   return releases ? 'lock' : 'signalEntity';
 }
 
-/** Reads from the live executor what an episode brought: new tasks under the ids that the SDK gave them. */
-export function harvest(executor: Executor, message: EpisodeMessage): State {
+/** Whether a task's action is among those that the SDK returns: after `continueAsNew` it adds none. */
+function isAsked(task: Task, asked: ReadonlySet<Action>): boolean {
+  for (let next: Task | undefined = task; next; next = next.parent) {
+    const action = actionOf(next);
+    if (action && asked.has(action)) return true;
+  }
+  return false;
+}
+
+function withCompounds(actions: readonly Action[], into = new Set<Action>()): Set<Action> {
+  for (const action of actions) {
+    into.add(action);
+    if (action.compoundActions) withCompounds(action.compoundActions, into);
+  }
+  return into;
+}
+
+/** @param carried external events that came after the call. */
+function continueAsNew(executor: Executor, carried: number): ContinueAsNew {
+  const action = executor.actions.findLast(({ actionType }) => actionType === ActionType.ContinueAsNew);
+  let dropped = 0;
+  for (const deferred of Object.values(executor.deferredTasks ?? {})) dropped += deferred?.length ?? 0;
+  // The SDK has already turned strings into JSON texts.
+  const input = typeof action?.input === 'string' ? action.input : JSON.stringify(action?.input);
+  return { input: input ?? null, carried, dropped };
+}
+
+/**
+ * Reads from the live executor what an episode brought: new tasks under the ids that the SDK gave them.
+ *
+ * @param later how many external events of the history came when the executor was already done
+ */
+export function harvest(executor: Executor, message: EpisodeMessage, later: number): State {
   const tasks: NewTask[] = [];
+  const asked = executor.willContinueAsNew ? withCompounds(executor.actions) : undefined;
   let unsupported: string | undefined;
   // A task that got its id in this episode is still open: the host has not scheduled it yet.
   for (let id = message.nextId; id < executor.sequenceNumber; id++) {
     const task = executor.openTasks[id];
+    if (task && asked && !isAsked(task, asked)) continue;
     const read = task ? readTask(id, task) : fireAndForget(executor);
     if (typeof read === 'string') unsupported ??= read;
     else tasks.push(read);
   }
-  if (executor.willContinueAsNew) unsupported ??= 'continueAsNew';
   const timers = tasks.filter(({ kind }) => kind === 'timer').map(({ id }) => id);
   const { customStatus } = executor.context;
   const error = failure(executor);
@@ -120,6 +152,7 @@ export function harvest(executor: Executor, message: EpisodeMessage): State {
     output: JSON.stringify(executor.output) ?? null,
     // A falsy custom status is none: the SDK leaves it out.
     customStatus: customStatus ? (JSON.stringify(customStatus) ?? null) : null,
+    ...(executor.willContinueAsNew ? { continueAsNew: continueAsNew(executor, later) } : {}),
     ...(unsupported === undefined ? {} : { unsupported }),
     ...(error === undefined ? {} : { error }),
   };

@@ -64,8 +64,19 @@ export interface Execution {
   version: string | null;
   /** JSON text. */
   input: string | null;
+  /** How often the id was started over. */
   generation: number;
+  /**
+   * Null for what was started. For an execution that continues another one: the external events that it takes over,
+   * as JSON texts joined by commas.
+   */
+  carried: string | null;
   created: string;
+}
+
+/** The platform does not number the executions that continue others. */
+export function generationOf({ generation, carried }: Execution): number | null {
+  return carried === null ? generation : null;
 }
 
 export function executionStarted(of: Execution): string {
@@ -73,7 +84,7 @@ export function executionStarted(of: Execution): string {
     `{"OrchestrationInstance":{"InstanceId":${json(of.id)},"ExecutionId":"${of.execution}"},"EventType":0,` +
     `"ParentInstance":null,"Name":${json(of.name)},"Version":${json(of.version)},"Input":${json(of.input)},` +
     `"Tags":null,"Correlation":null,"ParentTraceContext":null,"ScheduledStartTime":null,` +
-    `"Generation":${of.generation},"GenerateNewTrace":false,${incoming(of.created)}`
+    `"Generation":${generationOf(of)},"GenerateNewTrace":false,${incoming(of.created)}`
   );
 }
 

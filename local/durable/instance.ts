@@ -1,7 +1,7 @@
 import { stampToMillis } from './clock';
 import { EventType, type Execution, type HistoryEvent } from './history';
 import type { NewTask, RetryPolicy } from './runner';
-import type { Decisions, EpisodeRow, Ending, InstanceRow, RuntimeStatus } from './store';
+import type { Decisions, EpisodeRow, Ending, InstanceRow, NextExecution, RuntimeStatus } from './store';
 
 export interface ActivityTask {
   kind: 'activity';
@@ -44,18 +44,24 @@ export interface Incoming {
   failed?: boolean;
   /** Its row in the inbox, for events that were acknowledged on their own. */
   inbox?: number;
+  /** Belongs to the beginning of an execution that continues another one, and is made anew when that is repeated. */
+  opening?: true;
 }
+
+/** Warnings that an instance gives only once; one that continues as new for ever must not collect them for ever. */
+const MAX_REMEMBERED_WARNINGS = 100;
 
 /** An instance that has not ended, in memory. Everything in it is durable, or follows from what is durable. */
 export class Instance implements Execution {
   readonly id: string;
   readonly seq: number;
   readonly name: string;
-  readonly execution: string;
+  execution: string;
   readonly version: string | null;
-  readonly input: string | null;
+  input: string | null;
   readonly generation: number;
-  readonly created: string;
+  carried: string | null;
+  created: string;
   custom: string | null;
   updated: string;
   /** Number of stored episodes. */
@@ -98,6 +104,7 @@ export class Instance implements Execution {
     this.version = row.version;
     this.input = row.input;
     this.generation = row.generation;
+    this.carried = row.carried;
     this.created = row.created;
     this.custom = row.custom;
     this.updated = row.updated;
@@ -109,13 +116,53 @@ export class Instance implements Execution {
   get status(): RuntimeStatus {
     if (this.ended) return this.ended.status;
     if (this.suspended) return 'Suspended';
-    return this.episodes > 0 || this.stuck ? 'Running' : 'Pending';
+    return this.episodes > 0 || this.stuck || this.carried !== null ? 'Running' : 'Pending';
+  }
+
+  /** Whether there is something to run an episode for. */
+  get isDue(): boolean {
+    return this.queue.length > 0 || (this.episodes === 0 && this.carried !== null);
   }
 
   toRow(): InstanceRow {
-    const { seq, id, name, execution, version, input, generation, created, custom, updated, status } = this;
+    const { seq, id, name, execution, version, input, generation, carried } = this;
+    const { created, custom, updated, status } = this;
     const output = this.ended ? this.ended.output : this.note;
-    return { seq, id, name, execution, version, input, generation, created, custom, updated, status, output };
+    return {
+      seq,
+      id,
+      name,
+      execution,
+      version,
+      input,
+      generation,
+      carried,
+      created,
+      custom,
+      updated,
+      status,
+      output,
+    };
+  }
+
+  /** Goes on as another execution: nobody waits any more for what this one has scheduled. */
+  continueAs({ execution, input, carried, created }: NextExecution): void {
+    for (const task of this.open.values()) {
+      task.completed = true;
+      if (task.kind === 'timer') clearTimeout(task.handle);
+    }
+    this.open.clear();
+    this.retries.clear();
+    this.queue = this.queue.filter(({ task }) => task === undefined);
+    this.execution = execution;
+    this.input = input;
+    this.carried = carried;
+    this.created = created;
+    this.updated = created;
+    this.episodes = 0;
+    this.nextId = 0;
+    if (!this.suspended) this.note = null;
+    if (this.warned.size > MAX_REMEMBERED_WARNINGS) this.warned.clear();
   }
 
   /** Ids of the timers that could still be cancelled. */

@@ -1,15 +1,18 @@
+import { randomUUID } from 'node:crypto';
 import { addMillis, millisToStamp, stampToMillis, type Clock } from './clock';
 import {
   asPlayed,
+  EventType,
   orchestratorCompleted,
   orchestratorStarted,
   taskScheduled,
   timerCreated,
   triggerPayload,
+  type HistoryEvent,
 } from './history';
 import { activityTask, retryDelay, type Instance, type OpenTask } from './instance';
-import type { EpisodeMessage, EpisodeReply, NewTask } from './runner';
-import type { Decisions, Ending, EpisodeRow } from './store';
+import type { ContinueAsNew, EpisodeMessage, EpisodeReply, NewTask } from './runner';
+import type { Decisions, Ending, EpisodeRow, NextExecution } from './store';
 
 type State = Extract<EpisodeReply, { kind: 'state' }>;
 
@@ -21,6 +24,10 @@ export interface Plan {
   added: OpenTask[];
   custom: string | null;
   ending: Ending | undefined;
+  /** The execution that follows at once on this episode, which is then not kept. */
+  next?: NextExecution;
+  /** External events that get lost with that. */
+  dropped?: number;
   completed: string;
 }
 
@@ -42,6 +49,7 @@ export class Planner {
     private readonly clock: Clock,
     private readonly log: (text: string) => void,
     private readonly warn: (instance: Instance, warnings: string[]) => void,
+    private readonly episodes: (instance: number) => EpisodeRow[],
   ) {}
 
   plan(instance: Instance, started: string, reply: EpisodeReply): Plan {
@@ -71,15 +79,34 @@ export class Planner {
     const { tasks, cancelled, nextId } = reply;
     const decisions = hasDecisions ? { tasks, cancelled, nextId } : null;
     const ending = this.ending(instance, reply, added);
+    const plan = { started, events: events.join(','), decisions, added, custom: reply.customStatus };
+    const { continueAsNew } = reply;
+    if (ending?.status !== 'Completed' || !continueAsNew) return { ...plan, ending, completed };
+    const next = this.nextExecution(instance, continueAsNew);
+    return { ...plan, ending: undefined, next, dropped: continueAsNew.dropped, completed };
+  }
+
+  private nextExecution(instance: Instance, { input, carried }: ContinueAsNew): NextExecution {
+    const events = carried === 0 ? [] : this.lastExternalEvents(instance, carried);
     return {
-      started,
-      events: events.join(','),
-      decisions,
-      added,
-      custom: reply.customStatus,
-      ending,
-      completed,
+      execution: randomUUID().replaceAll('-', ''),
+      input,
+      carried: events.join(','),
+      created: this.clock.stamp(),
     };
+  }
+
+  /** The last so many external events, as they came. Those of earlier episodes count when a timer held back the end. */
+  private lastExternalEvents(instance: Instance, count: number): string[] {
+    const current = instance.current.map(({ event }) => event);
+    const stored = this.episodes(instance.seq).map(({ events }) => events);
+    const all = JSON.parse(
+      `[${[...stored, ...current].filter((text) => text !== '').join(',')}]`,
+    ) as HistoryEvent[];
+    return all
+      .filter((event) => event.EventType === EventType.EventRaised)
+      .slice(-count)
+      .map((event) => JSON.stringify({ ...event, IsPlayed: false }));
   }
 
   /** Adds the event that schedules a task, and returns what the engine then waits for. */

@@ -58,6 +58,15 @@ export type NewTask =
   | { kind: 'retryTimer'; id: number; root: number }
   | { kind: 'retryAttempt'; id: number; root: number };
 
+export interface ContinueAsNew {
+  /** JSON text. */
+  input: string | null;
+  /** How many external events of the history (the last ones of their kind) came after it was called. */
+  carried: number;
+  /** How many external events came before it was called without having been waited for. */
+  dropped: number;
+}
+
 export type EpisodeReply = { warnings?: string[] } & (
   | { kind: 'sendPayload' }
   | {
@@ -66,6 +75,8 @@ export type EpisodeReply = { warnings?: string[] } & (
       nextId: number;
       /** Ids of timers that the orchestrator cancelled. */
       cancelled: number[];
+      /** The orchestrator asked to go on as a new execution, once no timer holds this one open. */
+      continueAsNew?: ContinueAsNew;
       /** An action of the SDK that the engine cannot do. */
       unsupported?: string;
       done: boolean;

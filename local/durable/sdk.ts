@@ -66,6 +66,8 @@ export interface Executor {
   sequenceNumber: number;
   openTasks: Record<string, Task | undefined>;
   openEvents: Record<string, Task[] | undefined>;
+  /** What came for tasks that were not yet waited for, by id or event name. */
+  deferredTasks?: Record<string, unknown[] | undefined>;
   willContinueAsNew: boolean;
   orchestratorReturned: boolean;
   output: unknown;

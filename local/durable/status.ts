@@ -1,5 +1,5 @@
 import { toSeconds } from './clock';
-import { EventType, type HistoryEvent } from './history';
+import { EventType, generationOf, type HistoryEvent } from './history';
 import { TERMINAL, type EpisodeRow, type InstanceRow } from './store';
 
 export interface StatusOptions {
@@ -45,7 +45,7 @@ function started(row: InstanceRow, { showInput }: StatusOptions): Shown {
     Correlation: null,
     ParentTraceContext: null,
     ScheduledStartTime: null,
-    Generation: row.generation,
+    Generation: generationOf(row),
     GenerateNewTrace: false,
     Timestamp: row.created,
     FunctionName: row.name,

@@ -44,6 +44,15 @@ export interface Ending {
   output: string | null;
 }
 
+/** An execution that takes the place of another one under the same id. */
+export interface NextExecution {
+  execution: string;
+  /** JSON text. */
+  input: string | null;
+  carried: string;
+  created: string;
+}
+
 export interface ListFilter {
   from: string;
   prefix: string;
@@ -66,7 +75,8 @@ const SCHEMA = `
     status TEXT NOT NULL,
     output TEXT,
     custom TEXT,
-    updated TEXT NOT NULL
+    updated TEXT NOT NULL,
+    carried TEXT
   ) STRICT;
   CREATE TABLE IF NOT EXISTS episodes (
     instance INTEGER NOT NULL,
@@ -83,6 +93,9 @@ const SCHEMA = `
   ) STRICT;
 `;
 
+/** Columns of `instances` that stores of earlier versions lack. */
+const ADDED_COLUMNS = ['carried'];
+
 const LIVE = `status NOT IN (${TERMINAL.map((status) => `'${status}'`).join(',')})`;
 
 /**
@@ -96,6 +109,11 @@ export class Store {
 
   constructor(readonly database: Database) {
     database.db.exec(SCHEMA);
+    const columns = database.db.prepare('SELECT name FROM pragma_table_info(?)').all('instances');
+    for (const column of ADDED_COLUMNS) {
+      if (columns.some(({ name }) => name === column)) continue;
+      database.db.exec(`ALTER TABLE instances ADD COLUMN ${column} TEXT`);
+    }
   }
 
   private sql(text: string): StatementSync {
@@ -162,8 +180,8 @@ export class Store {
 
   insert(row: InstanceRow): void {
     this.sql(
-      'INSERT INTO instances (seq, id, name, execution, version, input, generation, created, status, output, custom, updated)' +
-        ' VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO instances (seq, id, name, execution, version, input, generation, created, status, output, custom, updated, carried)' +
+        ' VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     ).run(
       row.seq,
       row.id,
@@ -177,7 +195,18 @@ export class Store {
       row.output,
       row.custom,
       row.updated,
+      row.carried,
     );
+  }
+
+  /** Puts an execution in the place of the one before, whose episodes go. */
+  replaceExecution(instance: number, next: NextExecution): void {
+    const { execution, input, carried, created } = next;
+    this.sql(
+      'UPDATE instances SET execution = ?, input = ?, carried = ?, created = ?, updated = ?,' +
+        " output = CASE WHEN status = 'Suspended' THEN output END WHERE seq = ?",
+    ).run(execution, input, carried, created, created, instance);
+    this.sql('DELETE FROM episodes WHERE instance = ?').run(instance);
   }
 
   appendEpisode(instance: number, episode: number, row: EpisodeRow): void {

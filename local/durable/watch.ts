@@ -13,6 +13,8 @@ export interface Observation {
   reusedTask: boolean;
   settled: Task[];
   events: SdkEvent[];
+  /** How many events it was given, before it was done with. */
+  processed: number;
   compoundDepth: number;
 }
 
@@ -30,6 +32,7 @@ const nothing = (): Observation => ({
   reusedTask: false,
   settled: [],
   events: [],
+  processed: 0,
   compoundDepth: 0,
 });
 
@@ -66,7 +69,11 @@ export function watch(executor: Executor): boolean {
   watching = true;
   // Called below with the executor as `this`.
   // oxlint-disable-next-line typescript/unbound-method
-  const { trackOpenTask, setTaskValue } = prototype;
+  const { trackOpenTask, setTaskValue, processEvent } = prototype;
+  prototype.processEvent = function (this: Executor, event) {
+    observationOf(this).processed++;
+    processEvent.call(this, event);
+  };
   prototype.trackOpenTask = function (this: Executor, task) {
     const seen = observationOf(this);
     const before = task.id;

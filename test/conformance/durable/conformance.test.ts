@@ -19,6 +19,7 @@ const SCENARIOS = [
   '05-retry',
   '06-timers',
   '07-events',
+  '09-continue-as-new',
   '10-custom-status',
   '11-status',
   '12-start',
@@ -278,13 +279,22 @@ function grouped<T>(
   return groups;
 }
 
-/** The events of an instance's last call, whatever episodes they came in. */
-function lastEvents(calls: Compared[]): string[] {
-  const { history } = (calls.at(-1)?.payload ?? { history: [] }) as { history: Record<string, unknown>[] };
-  return history
-    .filter(({ EventType }) => EventType !== 12 && EventType !== 13)
-    .map((event) => JSON.stringify({ ...event, IsPlayed: undefined }))
-    .toSorted();
+interface Payload {
+  history: Record<string, unknown>[];
+  isReplaying: boolean;
+}
+
+/** The events of the last call of each of an instance's executions, whatever episodes they came in. */
+function lastEvents(calls: Compared[]): string[][] {
+  const payloads = calls.map(({ payload }) => payload as Payload);
+  // The first call of the next execution is not a replay.
+  const last = payloads.filter((_, index) => payloads[index + 1]?.isReplaying !== true);
+  return last.map(({ history }) =>
+    history
+      .filter(({ EventType }) => EventType !== 12 && EventType !== 13)
+      .map((event) => JSON.stringify({ ...event, IsPlayed: undefined }))
+      .toSorted(),
+  );
 }
 
 async function playScenario(scenario: string, alwaysReplay: boolean) {
