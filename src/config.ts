@@ -35,6 +35,9 @@ export interface Config {
     readonly source: string;
     /** Deliver to `http:` and to private addresses as well: for a laptop only. */
     readonly allowLocalWebhooks: boolean;
+    /** What receivers are asked to allow (`WebHook-Request-Origin`); absent: the host that the request came to. */
+    readonly webhookOrigin?: string;
+    readonly maxSubscriptions: number;
     /** How long a request may take, ms. */
     readonly timeoutMs: number;
     /** Requests for one version before it is dead-lettered. */
@@ -107,6 +110,14 @@ class Settings {
     return fallback;
   }
 
+  /** A host name, with a port if need be: it becomes the value of a header. */
+  host(name: string): string | undefined {
+    const value = this.optional(name);
+    if (value !== undefined && !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i.test(value))
+      this.faults.push(`${name} is "${value}"; it must be a host name such as events.example.com.`);
+    return value;
+  }
+
   boolean(name: string, fallback: boolean): boolean {
     const text = this.optional(name)?.toLowerCase();
     if (text === undefined) return fallback;
@@ -171,6 +182,8 @@ export function readConfig(env: Environment): Config {
       encryptionKey: settings.key('HEADWATER_ENCRYPTION_KEY'),
       source: settings.text('HEADWATER_EVENT_SOURCE', 'urn:headwater'),
       allowLocalWebhooks: settings.boolean('HEADWATER_ALLOW_LOCAL_WEBHOOKS', false),
+      webhookOrigin: settings.host('HEADWATER_WEBHOOK_ORIGIN'),
+      maxSubscriptions: settings.integer('HEADWATER_MAX_SUBSCRIPTIONS', 1_000, 1),
       timeoutMs: settings.integer('HEADWATER_DELIVERY_TIMEOUT_MS', 15_000, 1, 120_000),
       attempts: settings.integer('HEADWATER_DELIVERY_ATTEMPTS', 8, 1, 100),
       firstWaitMs: settings.integer('HEADWATER_DELIVERY_FIRST_WAIT_MS', 15_000, 1, DAY_MS),

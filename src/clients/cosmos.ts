@@ -18,6 +18,8 @@ export interface CosmosContainers {
   documents: () => Promise<Container>;
   /** Batches, partition key `/id`. */
   batches: () => Promise<Container>;
+  /** Subscriptions, partition key `/id`. */
+  subscriptions: () => Promise<Container>;
 }
 
 /** The SDK looks and then creates: of two processes that start together one is told 409, and has what it wanted. */
@@ -58,5 +60,9 @@ export function openCosmos(
       }
       return parent.container(id);
     });
-  return { documents: container('documents', '/pk'), batches: container('batches', '/id') };
+  return {
+    documents: container('documents', '/pk'),
+    batches: container('batches', '/id'),
+    subscriptions: container('subscriptions', '/id'),
+  };
 }

@@ -38,6 +38,7 @@ test('without a setting but the required ones, the defaults hold', () => {
       encryptionKey: Buffer.alloc(32, 0xab),
       source: 'urn:headwater',
       allowLocalWebhooks: false,
+      maxSubscriptions: 1_000,
       timeoutMs: 15_000,
       attempts: 8,
       firstWaitMs: 15_000,
@@ -98,6 +99,15 @@ test.each(['x', '1.5', '-1', '0', '1e3', '0x10', '9007199254740993', 'Infinity',
     );
   },
 );
+
+test.each(['events.example.com', 'localhost:7071'])('the origin can be %s', (host) => {
+  const { egress } = readConfig({ ...REQUIRED, HEADWATER_WEBHOOK_ORIGIN: host });
+  expect(egress.webhookOrigin).toBe(host);
+});
+
+test.each(['https://example.com', 'a b', 'a\r\nb: c', '*'])('the origin cannot be %j', (host) => {
+  expect(fault({ HEADWATER_WEBHOOK_ORIGIN: host })).toContain('must be a host name');
+});
 
 test('markers cannot live longer than a TTL can say', () => {
   expect(readConfig({ ...REQUIRED, HEADWATER_MARKER_TTL_DAYS: '24855' }).markerTtlSeconds).toBeLessThan(
@@ -173,7 +183,7 @@ describe('docs/configuration.md', () => {
     const defaults = rows.flatMap(({ Setting = '', Default = '' }) =>
       Default.startsWith('`') ? [[withoutBackticks(Setting), withoutBackticks(Default)]] : [],
     );
-    expect(defaults.length).toBe([...settingsRead()].filter((name) => !isRequired(name)).length);
+    expect(defaults.length).toBe([...settingsRead()].filter(hasDefault).length);
     expect(readConfig({ ...REQUIRED, ...Object.fromEntries(defaults) })).toEqual(readConfig(REQUIRED));
   });
 
@@ -181,7 +191,7 @@ describe('docs/configuration.md', () => {
     // Else the test above could pass though a setting is not read where its default is compared.
     for (const { Setting = '', Default = '' } of rows) {
       const name = withoutBackticks(Setting);
-      if (isRequired(name)) continue;
+      if (!hasDefault(name)) continue;
       const value = withoutBackticks(Default);
       const other =
         value === 'true'
@@ -195,7 +205,7 @@ describe('docs/configuration.md', () => {
     }
   });
 
-  function isRequired(name: string): boolean {
-    return name in REQUIRED || name.includes('__');
+  function hasDefault(name: string): boolean {
+    return !(name in REQUIRED || name.includes('__') || name === 'HEADWATER_WEBHOOK_ORIGIN');
   }
 });

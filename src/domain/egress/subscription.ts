@@ -79,6 +79,11 @@ export interface Subscription {
   readonly updatedAt: string;
   /** Oldest first; the last one is in force. Empty until the first activation: nothing is owed before. */
   readonly terms: readonly Term[];
+  /**
+   * A term is being begun: what it asks for is stored above, and the store's time of that write becomes its `from`. Two
+   * writes, so a crash can leave this behind; whoever finds it completes it.
+   */
+  readonly termDue?: true;
   /** Counts the changes of data sets and filter; rows remember by which they were looked at last. */
   readonly revision: number;
   /** The revision up to which all rows that were told something have been looked at again. */
@@ -88,10 +93,15 @@ export interface Subscription {
   /** SHA-256 of the subscriber's token, hex. */
   readonly tokenHash: string;
   readonly consent?: Consent;
-  /** SHA-256 of the token that the receiver has to send back, hex; present while `pending`. */
+  /** SHA-256 of the token that the receiver has to send back, hex; absent once the receiver has consented. */
   readonly confirmationHash?: string;
   readonly health: Health;
   readonly alert?: PendingAlert;
+}
+
+/** Whether the receiver at the present address has consented. */
+export function hasConsented({ consent, url }: Subscription): boolean {
+  return consent?.url === url;
 }
 
 /** Longest list of terms: older ones end, and with them what was owed by nobody having looked for so long. */
