@@ -188,7 +188,7 @@ export function readConfig(env: Environment): Config {
       attempts: settings.integer('HEADWATER_DELIVERY_ATTEMPTS', 8, 1, 100),
       firstWaitMs: settings.integer('HEADWATER_DELIVERY_FIRST_WAIT_MS', 15_000, 1, DAY_MS),
       waitFactor: settings.integer('HEADWATER_DELIVERY_WAIT_FACTOR', 4, 1, 100),
-      disableAfterMs: settings.integer('HEADWATER_DISABLE_AFTER_MINUTES', 5 * 24 * 60, 1) * 60_000,
+      disableAfterMs: settings.integer('HEADWATER_DISABLE_AFTER_SECONDS', 432_000, 1) * 1000,
       attemptTtlSeconds: settings.integer('HEADWATER_ATTEMPT_TTL_DAYS', 30, 1, MAX_TTL_DAYS) * 86_400,
       lanes: settings.integer('HEADWATER_EGRESS_LANES', 2, 1, 64),
       slots: settings.integer('HEADWATER_EGRESS_SLOTS', 128, 1, 10_000),

@@ -2,15 +2,27 @@
 import { join } from 'node:path';
 import { app, type HttpMethod } from '@azure/functions';
 import * as df from 'durable-functions';
+import { createEgressActivities } from './activities/egress';
+import type { EgressDeps } from './activities/egress/deps';
+import { RecentDocuments } from './activities/egress/recent';
+import { Wake } from './activities/egress/wake';
 import { createIngestActivities } from './activities/ingest';
 import { createBatches } from './clients/batches';
 import { createBlobs } from './clients/blobs';
 import { openCosmos } from './clients/cosmos';
+import { createDeliveries } from './clients/deliveries';
 import { createDocuments } from './clients/documents';
 import { createRecordsHub } from './clients/hub';
 import { loadSchemas } from './clients/schemas';
+import { createSecrets } from './clients/secrets';
+import { createSubscriptions } from './clients/subscriptions';
+import { createWebhooks } from './clients/webhooks';
 import { readConfig } from './config';
+import { deliverChanges } from './orchestrators/egress/deliverChanges';
 import { ingestBatch } from './orchestrators/ingest/ingestBatch';
+import { createDocumentsChanged } from './triggers/egress/documentsChanged';
+import { DELIVER_CHANGES } from './triggers/egress/lanes';
+import { createSweepDeliveries } from './triggers/egress/sweepDeliveries';
 import { answering, type Handler } from './triggers/http';
 import { createGetDataset, createGetDocument, createListDatasets } from './triggers/ingest/datasets';
 import type { TriggerDeps } from './triggers/ingest/deps';
@@ -35,6 +47,23 @@ const deps: TriggerDeps = {
   markerTtlSeconds: config.markerTtlSeconds,
   fanOut: config.fanOut,
   now: () => new Date(),
+};
+
+const secrets = createSecrets(config.egress.encryptionKey);
+
+const egress: EgressDeps = {
+  egress: config.egress,
+  subscriptions: createSubscriptions(cosmos.subscriptions),
+  deliveries: createDeliveries(cosmos.deliveries),
+  documents: deps.documents,
+  recent: new RecentDocuments(),
+  webhooks: createWebhooks({
+    allowLocal: config.egress.allowLocalWebhooks,
+    timeoutMs: config.egress.timeoutMs,
+  }),
+  secretsOf: (subscription, now) => secrets.secretsOf(subscription, now.getTime()),
+  wake: new Wake(),
+  now: deps.now,
 };
 
 const durableClient = df.input.durableClient();
@@ -75,3 +104,32 @@ app.timer('sweepBatches', {
   handler: createSweepBatches(deps),
 });
 app.timer('sweepInbox', { schedule: '0 */5 * * * *', handler: createSweepInbox(deps) });
+
+df.app.orchestration(DELIVER_CHANGES, deliverChanges);
+for (const [name, handler] of Object.entries(createEgressActivities(egress)))
+  df.app.activity(name, { handler });
+
+app.cosmosDB('documentsChanged', {
+  connection: 'Cosmos',
+  databaseName: config.cosmos.database,
+  containerName: 'documents',
+  leaseContainerName: 'leases',
+  createLeaseContainerIfNotExists: config.createResources,
+  startFromBeginning: true,
+  feedPollDelay: config.feedPollMs,
+  maxItemsPerInvocation: 500,
+  // Without a policy, or after its last retry, the platform moves on: the changes would be left to the sweep.
+  retry: {
+    strategy: 'exponentialBackoff',
+    maxRetryCount: -1,
+    minimumInterval: { seconds: 1 },
+    maximumInterval: { seconds: 30 },
+  },
+  extraInputs: [durableClient],
+  handler: createDocumentsChanged(egress),
+});
+app.timer('sweepDeliveries', {
+  schedule: config.sweepSchedule,
+  extraInputs: [durableClient],
+  handler: createSweepDeliveries(egress, [...deps.schemas.all.keys()]),
+});

@@ -20,6 +20,8 @@ export interface CosmosContainers {
   batches: () => Promise<Container>;
   /** Subscriptions, partition key `/id`. */
   subscriptions: () => Promise<Container>;
+  /** Delivery rows and attempts, partition key `/pk`, TTL by item. */
+  deliveries: () => Promise<Container>;
 }
 
 /** The SDK looks and then creates: of two processes that start together one is told 409, and has what it wanted. */
@@ -64,5 +66,6 @@ export function openCosmos(
     documents: container('documents', '/pk'),
     batches: container('batches', '/id'),
     subscriptions: container('subscriptions', '/id'),
+    deliveries: container('deliveries', '/pk'),
   };
 }

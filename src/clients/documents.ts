@@ -5,6 +5,7 @@ import type {
   OperationResponse,
   RequestOptions,
 } from '@azure/cosmos';
+import type { StoredDocument } from '../domain/egress/document';
 import type { Stored, Write } from '../domain/ingest/decide';
 import type { Envelope, Marker } from '../domain/ingest/envelope';
 import { statusOf } from './cosmos';
@@ -31,6 +32,13 @@ export interface Documents {
   /** Writes documents and marker, all or nothing; the marker only if there is none. */
   commit(marker: Marker, writes: readonly Write[]): Promise<GroupOutcome>;
   readMarker(pk: string, id: string): Promise<Marker | undefined>;
+  /** Documents of one partition, markers left out, page by page; no continuation: it was the last. */
+  page(pk: string, most: number, continuation: string | undefined): Promise<DocumentPage>;
+}
+
+export interface DocumentPage {
+  readonly documents: readonly StoredDocument[];
+  readonly continuation: string | undefined;
 }
 
 type Item = Envelope & ItemDefinition & { _etag: string; _ts: number };
@@ -142,6 +150,19 @@ export function createDocuments(container: () => Promise<Container>): Documents 
     async readMarker(pk, id) {
       const { resource } = await (await container()).item(id, pk).read<Marker & ItemDefinition>();
       return resource;
+    },
+
+    async page(pk, most, continuation) {
+      const options = {
+        partitionKey: pk,
+        maxItemCount: most,
+        ...(continuation === undefined ? {} : { continuationToken: continuation }),
+      };
+      const { items } = await container();
+      const page = await items.query<Item>('SELECT * FROM c WHERE IS_DEFINED(c._hw)', options).fetchNext();
+      const next: string | undefined = page.continuationToken;
+      // The SDK gives undefined for an empty page.
+      return { documents: page.resources ?? [], continuation: next === '' ? undefined : next };
     },
   };
 }

@@ -1,4 +1,5 @@
-import type { Documents, GroupOutcome } from '../../src/clients/documents';
+import type { GroupDocuments } from '../../src/activities/ingest/upsertGroup';
+import type { GroupOutcome } from '../../src/clients/documents';
 import type { Stored, Write } from '../../src/domain/ingest/decide';
 import type { Marker } from '../../src/domain/ingest/envelope';
 
@@ -74,7 +75,7 @@ export type Commit = (
 export const atomically: Commit = (model, marker, writes) => Promise.resolve(model.transact(marker, writes));
 
 /** One execution's way to the model: every request and every answer is a step, which others may come before. */
-export class ModelClient implements Documents {
+export class ModelClient implements GroupDocuments {
   /** Resolves when the execution has stopped for ever. */
   readonly stopped: Promise<'stopped'>;
   private stop: (how: 'stopped') => void = () => undefined;

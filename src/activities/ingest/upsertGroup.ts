@@ -6,6 +6,9 @@ import type { ValidRecord } from '../../domain/ingest/validation';
 import type { GroupVerdict } from '../../domain/ingest/verdict';
 import { documentId } from '../../domain/keys';
 
+/** What a group is read from and written to. */
+export type GroupDocuments = Pick<Documents, 'read' | 'commit' | 'readMarker'>;
+
 /** What became of a group, and what it took. */
 export interface GroupResult {
   readonly verdicts: readonly GroupVerdict[];
@@ -36,7 +39,7 @@ const MAX_CONFLICTS = 12;
  * @throws when the store does not answer, or when others keep changing the same documents: run it again
  */
 export async function upsertGroup(
-  documents: Documents,
+  documents: GroupDocuments,
   task: GroupTask,
   pause: Pause = backOff,
 ): Promise<GroupResult> {
@@ -71,7 +74,7 @@ export async function upsertGroup(
 
 /** Decides the fate of a group that did not get its turn, unless it is decided: nobody can write it afterwards. */
 export async function closeGroup(
-  documents: Documents,
+  documents: GroupDocuments,
   task: Omit<GroupTask, 'records'>,
   indices: readonly number[],
   reason: string,
@@ -89,7 +92,11 @@ export async function closeGroup(
   throw new Error(`The marker ${markerId} could not be written: ${outcome.type}`);
 }
 
-async function adopt(documents: Documents, pk: string, markerId: string): Promise<readonly GroupVerdict[]> {
+async function adopt(
+  documents: GroupDocuments,
+  pk: string,
+  markerId: string,
+): Promise<readonly GroupVerdict[]> {
   const marker = await documents.readMarker(pk, markerId);
   if (!marker) throw new Error(`The marker ${markerId} was there, and is gone.`);
   return marker.verdicts;

@@ -18,6 +18,8 @@ export interface Attempt {
   readonly until: number;
   /** The replay that this request belongs to. */
   readonly replay?: string;
+  /** It was to tell what a filter that changed takes back. */
+  readonly recheck?: boolean;
 }
 
 /** The version given up last. */
@@ -29,6 +31,7 @@ export interface DeadLetter {
   readonly reason: string;
   /** False when the version had been settled before: a replay, or news of a filter that changed. */
   readonly counted: boolean;
+  readonly replay?: string;
 }
 
 /**

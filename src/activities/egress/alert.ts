@@ -1,0 +1,30 @@
+import { alertEventOf, EVENT_CONTENT_TYPE } from '../../domain/egress/event';
+import { waitBefore } from '../../domain/egress/schedule';
+import { sign } from '../../domain/egress/signature';
+import type { Subscription } from '../../domain/egress/subscription';
+import { isSuccess } from './attempt';
+import type { EgressDeps } from './deps';
+import { changeSubscription } from './health';
+
+/** Sends the notice that a subscription was disabled; one that is not taken is tried again like an event. */
+export async function sendAlert(deps: EgressDeps, subscription: Subscription): Promise<void> {
+  const { alert, alertUrl, id } = subscription;
+  if (!alert) return;
+  const now = deps.now();
+  let taken = alertUrl === undefined;
+  if (alertUrl !== undefined) {
+    const event = alertEventOf({ source: deps.egress.source, subscription: id, alert });
+    const headers = {
+      'content-type': EVENT_CONTENT_TYPE,
+      ...sign(deps.secretsOf(subscription, now), event.id, Math.floor(now.getTime() / 1000), event.body),
+    };
+    taken = isSuccess(await deps.webhooks.send({ method: 'POST', url: alertUrl, headers, body: event.body }));
+  }
+  await changeSubscription(deps, id, (current) => {
+    if (current.alert?.id !== alert.id) return undefined;
+    const attempts = current.alert.attempts + 1;
+    if (taken || attempts >= deps.egress.attempts) return { alert: undefined };
+    const due = deps.now().getTime() + waitBefore(attempts, deps.egress, Math.random());
+    return { alert: { ...current.alert, attempts, due } };
+  });
+}

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import type { WebhookOutcome } from '../../domain/egress/delivery';
+import type { StoredDocument } from '../../domain/egress/document';
+import { EVENT_CONTENT_TYPE, eventOf } from '../../domain/egress/event';
+import type { Ending } from '../../domain/egress/progress';
+import type { AttemptRecord, DeliveryRow, EventKind, LastAttempt } from '../../domain/egress/row';
+import { retryAfterMs, waitBefore } from '../../domain/egress/schedule';
+import { sign } from '../../domain/egress/signature';
+import type { Subscription } from '../../domain/egress/subscription';
+import type { EgressDeps, EgressSettings } from './deps';
+
+/** A row whose request has been noted in the store, and may be started. */
+export interface Claimed {
+  readonly row: DeliveryRow;
+  readonly etag: string;
+  readonly token: string;
+  readonly kind: EventKind;
+  readonly version: number;
+  readonly document: StoredDocument;
+}
+
+export interface Answered {
+  readonly claimed: Claimed;
+  readonly startedAt: Date;
+  readonly outcome: WebhookOutcome;
+}
+
+/** Characters of an answer that are kept with the attempt. */
+const KEPT_ANSWER = 500;
+
+export const newToken = (): string => randomUUID();
+
+/** Sends one event. The timestamp and so the signature are of this attempt, the event and its id of all attempts. */
+export async function send(
+  { egress, webhooks, secretsOf, now }: Pick<EgressDeps, 'egress' | 'webhooks' | 'secretsOf' | 'now'>,
+  subscription: Subscription,
+  claimed: Claimed,
+): Promise<Answered> {
+  const { row, document, kind } = claimed;
+  const replay = row.attempt?.replay;
+  const event = eventOf({
+    source: egress.source,
+    subscription: subscription.id,
+    document,
+    kind,
+    ...(replay === undefined ? {} : { replay }),
+  });
+  const startedAt = now();
+  const headers = {
+    'content-type': EVENT_CONTENT_TYPE,
+    ...sign(secretsOf(subscription, startedAt), event.id, Math.floor(startedAt.getTime() / 1000), event.body),
+  };
+  const outcome = await webhooks.send({ method: 'POST', url: subscription.url, headers, body: event.body });
+  return { claimed, startedAt, outcome };
+}
+
+/** Only 2xx is success: a redirect is none. */
+export function isSuccess(outcome: WebhookOutcome): boolean {
+  return outcome.type === 'answered' && outcome.status >= 200 && outcome.status < 300;
+}
+
+/** How long (ms) the receiver asks to be left alone; undefined when it does not. */
+export function heldFor(outcome: WebhookOutcome, now: number): number | undefined {
+  if (outcome.type !== 'answered' || (outcome.status !== 429 && outcome.status !== 503)) return undefined;
+  return retryAfterMs(outcome.headers['retry-after'], now);
+}
+
+/** What an answer means for its row: delivered, to be tried again, or given up. */
+export function endingOf(
+  { claimed, startedAt, outcome }: Answered,
+  failures: number,
+  settings: EgressSettings,
+  now: number,
+): Ending {
+  const { kind, version } = claimed;
+  const last: LastAttempt = {
+    at: startedAt.toISOString(),
+    kind,
+    version,
+    durationMs: Math.round(outcome.durationMs),
+    ...(outcome.type === 'answered'
+      ? { status: outcome.status }
+      : { error: `${outcome.code}: ${outcome.message}` }),
+  };
+  if (isSuccess(outcome)) return { type: 'delivered', last };
+  const reason = outcome.type === 'answered' ? `The receiver answered ${outcome.status}.` : outcome.message;
+  if (failures + 1 >= settings.attempts) return { type: 'failed', last, reason };
+  const wait = waitBefore(failures + 1, settings, Math.random());
+  return { type: 'failed', last, reason, retryAt: now + Math.max(wait, heldFor(outcome, now) ?? 0) };
+}
+
+/** What is kept of a request for those who look at deliveries. */
+export function recordOf({ claimed, outcome }: Answered, last: LastAttempt, ttl: number): AttemptRecord {
+  const { row, token } = claimed;
+  const replay = row.attempt?.replay;
+  const answer = outcome.type === 'answered' ? outcome.body.slice(0, KEPT_ANSWER) : '';
+  return {
+    ...last,
+    // No data set's name begins like this: it cannot be a row's id.
+    id: `=${token}`,
+    pk: row.pk,
+    type: 'attempt',
+    subscription: row.subscription,
+    row: row.id,
+    key: row.key,
+    ttl,
+    ...(replay === undefined ? {} : { replay }),
+    ...(answer === '' ? {} : { answer }),
+  };
+}

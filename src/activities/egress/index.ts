@@ -1,0 +1,11 @@
+import type { EgressDeps } from './deps';
+import { createDrainLane } from './drainLane';
+
+/** The activities of deliveries, by the names they are registered under. Each may run twice. */
+export function createEgressActivities(deps: EgressDeps) {
+  return {
+    drainLane: createDrainLane(deps),
+  };
+}
+
+export type EgressActivities = ReturnType<typeof createEgressActivities>;

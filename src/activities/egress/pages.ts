@@ -1,0 +1,97 @@
+import type { Change, StoredRow } from '../../clients/deliveries';
+import { mapLimited } from '../../clients/once';
+import type { StoredDocument } from '../../domain/egress/document';
+import { matchesNow } from '../../domain/egress/interest';
+import { claim, plan, type Present } from '../../domain/egress/progress';
+import type { Subscription } from '../../domain/egress/subscription';
+import { newToken, type Claimed } from './attempt';
+import type { EgressDeps } from './deps';
+
+/** Added to the time-out: the answer of a request that just made it has to be stored in that time. */
+export const LEASE_MARGIN_MS = 5_000;
+
+/** Partitions of documents that are read at the same time. */
+const READS_AT_A_TIME = 8;
+
+type PageDeps = Pick<EgressDeps, 'deliveries' | 'documents' | 'recent' | 'egress' | 'now'>;
+
+export interface Page {
+  readonly claimed: readonly Claimed[];
+  /** When something else in this partition is to be looked at, ms since the epoch; Infinity: nothing is waiting. */
+  readonly nextLook: number;
+}
+
+/** What a document that the store does not show yet has to wait (ms). */
+const STALE_PAUSE_MS = 200;
+
+/**
+ * Takes up to `most` rows of a partition that are due: reads their documents, decides on each by the filter in force,
+ * settles what needs no request and notes the requests of the others, `told` included, before any is started.
+ */
+export async function claimPage(
+  deps: PageDeps,
+  subscription: Subscription,
+  pk: string,
+  most: number,
+): Promise<Page> {
+  const { deliveries, now } = deps;
+  const begun = now().getTime();
+  const found = await deliveries.due(pk, most);
+  const due = found.filter(({ row }) => (row.due ?? Infinity) <= begun);
+  const later = found.find(({ row }) => (row.due ?? 0) > begun)?.row.due ?? Infinity;
+  if (due.length === 0) return { claimed: [], nextLook: later };
+  const documents = await readDocuments(deps, due);
+  const known = new Map(due.map((stored) => [stored.row.id, stored]));
+  const decided = new Map<string, Omit<Claimed, 'row' | 'etag'>>();
+  let stale = false;
+  const stored = await deliveries.change(pk, known, (row, id): Change => {
+    decided.delete(id);
+    if (!row) return undefined;
+    const document = documents.get(id);
+    const at = now().getTime();
+    const next = plan(row, document && presentOf(subscription, document), at);
+    if (next.type === 'rest') return { row: next.row };
+    if (next.type === 'wait' || !document) {
+      stale = true;
+      return undefined;
+    }
+    const token = newToken();
+    decided.set(id, { token, kind: next.kind, version: next.version, document });
+    return { row: claim(row, next, token, at + deps.egress.timeoutMs + LEASE_MARGIN_MS) };
+  });
+  const claimed = Array.from(decided, ([id, decision]) => ({
+    ...decision,
+    ...(stored.get(id) as StoredRow),
+  }));
+  if (stale) return { claimed, nextLook: begun + STALE_PAUSE_MS };
+  return { claimed, nextLook: found.length === most && later === Infinity ? 0 : later };
+}
+
+function presentOf(subscription: Subscription, document: StoredDocument): Present {
+  const { version, deleted } = document._hw;
+  return { version, deleted, matches: matchesNow(subscription, document) };
+}
+
+/** The rows' documents, by the id of the row: those that the feed has just brought, and the others from the store. */
+async function readDocuments(
+  { recent, documents }: PageDeps,
+  rows: readonly StoredRow[],
+): Promise<Map<string, StoredDocument>> {
+  const found = new Map<string, StoredDocument>();
+  const missing = new Map<string, StoredRow[]>();
+  for (const stored of rows) {
+    const { id, owed, document } = stored.row;
+    const known = recent.get(document.pk, document.id, owed);
+    if (known) found.set(id, known);
+    else missing.set(document.pk, [...(missing.get(document.pk) ?? []), stored]);
+  }
+  await mapLimited([...missing], READS_AT_A_TIME, async ([pk, group]) => {
+    const ids = group.map(({ row }) => row.document.id);
+    const { stored } = await documents.read(pk, ids);
+    for (const { row } of group) {
+      const document = stored.get(row.document.id);
+      if (document) found.set(row.id, { ...document.envelope, _ts: document.ts });
+    }
+  });
+  return found;
+}

@@ -1,0 +1,86 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Change } from '../../clients/deliveries';
+import { release, settle } from '../../domain/egress/progress';
+import type { DeliveryRow } from '../../domain/egress/row';
+import { endingOf, recordOf, type Answered, type Claimed } from './attempt';
+import type { EgressDeps } from './deps';
+
+/** Pauses (ms) before an answer is stored once more; after the last the lease runs out, and the event is sent again. */
+const PAUSES_MS = [100, 200, 400, 800, 1_600];
+
+type Work = { readonly claimed: Claimed; readonly change: (row: DeliveryRow) => Change };
+
+/** Stores how requests ended. What comes while a write is under way goes into the next one. */
+export class Settler {
+  private waiting: Work[] = [];
+  private writing = false;
+
+  constructor(
+    private readonly deps: Pick<EgressDeps, 'deliveries' | 'egress' | 'now'>,
+    private readonly failed: (error: unknown) => void,
+  ) {}
+
+  get busy(): boolean {
+    return this.writing || this.waiting.length > 0;
+  }
+
+  settle(answered: Answered): void {
+    const { egress, now } = this.deps;
+    const { token } = answered.claimed;
+    this.add({
+      claimed: answered.claimed,
+      change: (row) => {
+        const at = now().getTime();
+        const ending = endingOf(answered, row.failures, egress, at);
+        const next = settle(row, token, ending, at);
+        return next && { row: next, attempt: recordOf(answered, ending.last, egress.attemptTtlSeconds) };
+      },
+    });
+  }
+
+  /** Gives back rows whose requests were not started. */
+  async release(all: readonly Claimed[]): Promise<void> {
+    for (const claimed of all) {
+      this.add({
+        claimed,
+        change: (row) => {
+          const next = release(row, claimed.token, this.deps.now().getTime());
+          return next && { row: next };
+        },
+      });
+    }
+    while (this.busy) await delay(2);
+  }
+
+  private add(work: Work): void {
+    this.waiting.push(work);
+    if (this.writing) return;
+    this.writing = true;
+    // After the other answers of this turn of the event loop.
+    setImmediate(() => void this.write());
+  }
+
+  private async write(): Promise<void> {
+    while (this.waiting.length > 0) {
+      const parts = Map.groupBy(this.waiting, ({ claimed }) => claimed.row.pk);
+      this.waiting = [];
+      await Promise.all(Array.from(parts, ([pk, part]) => this.store(pk, part)));
+    }
+    this.writing = false;
+  }
+
+  private async store(pk: string, part: readonly Work[]): Promise<void> {
+    const known = new Map(part.map(({ claimed }) => [claimed.row.id, claimed]));
+    const changes = new Map(part.map(({ claimed, change }) => [claimed.row.id, change]));
+    for (const pause of [...PAUSES_MS, undefined]) {
+      try {
+        await this.deps.deliveries.change(pk, known, (row, id) => (row ? changes.get(id)?.(row) : undefined));
+        return;
+      } catch (error) {
+        this.failed(error);
+        if (pause === undefined) return;
+        await delay(pause);
+      }
+    }
+  }
+}

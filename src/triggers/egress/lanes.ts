@@ -1,0 +1,16 @@
+import type { DurableClient } from 'durable-functions';
+import { laneInstance, type LaneTask } from '../../domain/egress/lane';
+
+/** The name the orchestrator is registered under. */
+export const DELIVER_CHANGES = 'deliverChanges';
+
+/** Starts the drain of a lane, unless it runs. */
+export async function startLane(client: DurableClient, task: LaneTask): Promise<void> {
+  try {
+    await client.startNew(DELIVER_CHANGES, { instanceId: laneInstance(task), input: task });
+  } catch (error) {
+    // 409: it runs. The SDK tells that only in an error's text.
+    if (error instanceof Error && /already exists|HTTP 409|status code 409/i.test(error.message)) return;
+    throw error;
+  }
+}
