@@ -17,7 +17,9 @@ const SENT: Scheduled = { kind: 'event', name: '' };
 
 function subject(
   event: HistoryEvent,
-): { kind: Exclude<Scheduled['kind'], 'subOrchestration'>; words: string; name: string | undefined } | undefined {
+):
+  | { kind: Exclude<Scheduled['kind'], 'subOrchestration'>; words: string; name: string | undefined }
+  | undefined {
   switch (event.EventType) {
     case EventType.TaskScheduled:
       return { kind: 'activity', words: 'an activity task', name: event.Name };

@@ -165,7 +165,8 @@ export class Episodes {
     const { runner } = this.options;
     for (const task of reply.tasks) {
       if (task.kind === 'activity' && !runner.has('activity', task.name)) return `activity '${task.name}'`;
-      if (task.kind === 'child' && !runner.has('orchestrator', task.name)) return `orchestrator '${task.name}'`;
+      if (task.kind === 'child' && !runner.has('orchestrator', task.name))
+        return `orchestrator '${task.name}'`;
     }
     return undefined;
   }
@@ -192,7 +193,9 @@ export class Episodes {
     const { seq, episodes: episode, current } = instance;
     const { started, events, ending, next, custom, completed } = plan;
     const decisions = plan.decisions && !ending ? JSON.stringify(plan.decisions) : null;
-    const births = plan.added.flatMap((task) => (task.kind === 'child' ? children.conceive(instance, task) : []));
+    const births = plan.added.flatMap((task) =>
+      task.kind === 'child' ? children.conceive(instance, task) : [],
+    );
     const report = ending && children.report(instance, ending);
     const write = store.database.write(() => {
       for (const { inbox } of current) if (inbox !== undefined) store.removeFromInbox(inbox);

@@ -136,8 +136,7 @@ export class Planner {
     if (task.kind === 'activity' || task.kind === 'child' || task.kind === 'retryAttempt') {
       const open = attempt(instance, task, at);
       if (open?.kind === 'activity') events.push(taskScheduled(open.id, open.name, at));
-      if (open?.kind === 'child')
-        events.push(childCreated(open.id, open.name, open.version, open.child, at));
+      if (open?.kind === 'child') events.push(childCreated(open.id, open.name, open.version, open.child, at));
       return open;
     }
     const fireAt =

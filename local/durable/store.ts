@@ -158,7 +158,9 @@ export class Store {
   }
 
   inbox(): InboxRow[] {
-    return this.sql('SELECT seq, instance, event, task FROM inbox ORDER BY seq').all() as unknown as InboxRow[];
+    return this.sql(
+      'SELECT seq, instance, event, task FROM inbox ORDER BY seq',
+    ).all() as unknown as InboxRow[];
   }
 
   /** One page in the order of ids; the caller knows the status of live instances better than the rows. */

@@ -118,7 +118,7 @@ class Player {
           scenario === this.recording.scenario && label === exchange.key && !(onlyKept && this.alwaysReplay),
       );
       if (this.differences.length > 2) return;
-      if (deviation?.ours !== 'omitted') await this.exchange(exchange, deviation);
+      await this.exchange(exchange, deviation);
     }
   }
 
@@ -241,7 +241,13 @@ function thrown(text: string): unknown {
 }
 
 /** Names an instance in both runs: generated ids of children begin with those of their parents' executions. */
-function keyOf({ instanceId, payload }: { instanceId?: string | undefined; payload: unknown }): string | undefined {
+function keyOf({
+  instanceId,
+  payload,
+}: {
+  instanceId?: string | undefined;
+  payload: unknown;
+}): string | undefined {
   const { parentInstanceId } = payload as { parentInstanceId: string | null };
   const generated = /^[0-9a-f-]{36}:(\d+)$/.exec(instanceId ?? '');
   return generated && parentInstanceId !== null ? `${parentInstanceId}/${generated[1]}` : instanceId;
