@@ -135,7 +135,9 @@ test.each([3, 20_261_123])(
       // A start whose acknowledgement was lost may have happened, too.
       const rest = [...crash.asked].filter((id) => !crash.started.has(id));
       const rows = await crash.finish(child, [...ids, ...rest]);
-      expect(rows.slice(0, ids.length)).toEqual(ids.map((id) => ({ id, status: 'Completed', output: JSON.stringify(FAMILY) })));
+      expect(rows.slice(0, ids.length)).toEqual(
+        ids.map((id) => ({ id, status: 'Completed', output: JSON.stringify(FAMILY) })),
+      );
       const db = new DatabaseSync(crash.file, { readOnly: true });
       const all = (text: string) => db.prepare(text).all();
       const families = all("SELECT count(*) AS n FROM instances WHERE name = 'Family'")[0]?.['n'] as number;

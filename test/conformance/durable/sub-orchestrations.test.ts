@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { openEngine } from '../../../local/durable';
 import { functions, loadSdk } from '../../support/durable-sdk';
-import { InProcessRunner, startTestHost, type TestHost } from '../../support/durable-host';
+import { GatedRunner, InProcessRunner, startTestHost, type TestHost } from '../../support/durable-host';
 
 const df = loadSdk();
 const PATIENCE_MS = 20_000;
@@ -24,6 +24,17 @@ df.app.orchestration('Parent', function* (context) {
   } catch (error) {
     return { caught: (error as Error).message };
   }
+});
+
+/** Calls `kid-1`, continues as new when it has had enough of it, and calls `kid-2`: both are its task 0. */
+df.app.orchestration('Impatient', function* (context) {
+  const durable = context.df;
+  const kid = `kid-${durable.getInput<number>() ?? 1}`;
+  const call = durable.callSubOrchestrator('Wait', null, kid);
+  if (kid === 'kid-2') return yield call;
+  yield durable.Task.any([call, durable.waitForExternalEvent('Enough')]);
+  durable.continueAsNew(2);
+  return undefined;
 });
 
 async function until(condition: () => boolean): Promise<void> {
@@ -119,15 +130,6 @@ describe.each([
   });
 
   test('what a parent called before it continued as new does not reach it', async () => {
-    df.app.orchestration('Impatient', function* (context) {
-      const durable = context.df;
-      const kid = `kid-${durable.getInput<number>() ?? 1}`;
-      const call = durable.callSubOrchestrator('Wait', null, kid);
-      if (kid === 'kid-2') return yield call;
-      yield durable.Task.any([call, durable.waitForExternalEvent('Enough')]);
-      durable.continueAsNew(2);
-      return undefined;
-    });
     await host.engine.startInstance({ name: 'Impatient', id: 'p', input: null });
     await until(() => isRunning(host, 'kid-1'));
     await host.engine.raiseEvent('p', 'Enough', 'null');
@@ -213,6 +215,31 @@ test(
     expect(inboxRows(file)).toBe(0);
     after.engine.dispose();
   }),
+);
+
+test.each(['goes on', 'is restarted'])(
+  'what ends while its parent continues as new does not reach the next execution, when the engine %s',
+  (then) =>
+    inFolder(async (file) => {
+      const runner = new GatedRunner();
+      let now = open(file, runner);
+      await now.engine.startInstance({ name: 'Impatient', id: 'p', input: null });
+      await until(() => isRunning(now, 'kid-1') && runner.waiting === 0);
+      const release = runner.close('p');
+      await now.engine.raiseEvent('p', 'Enough', 'null');
+      await until(() => runner.waiting === 1);
+      await now.engine.raiseEvent('kid-1', 'Go', '1');
+      await ended(now, 'kid-1');
+      release();
+      await until(() => isRunning(now, 'kid-2'));
+      if (then === 'is restarted') {
+        now.engine.dispose();
+        now = open(file);
+      }
+      await now.engine.raiseEvent('kid-2', 'Go', '2');
+      expect(await ended(now, 'p')).toMatchObject({ status: 'Completed', output: '2' });
+      now.engine.dispose();
+    })(),
 );
 
 test(
