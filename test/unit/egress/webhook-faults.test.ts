@@ -88,6 +88,7 @@ describe('a receiver that takes its time', () => {
     const receiver = await started(rawReceiver((socket) => socket.pause()));
     const outcome = webhooks.send(post(receiver.url, 'a'.repeat(32 * 1024 * 1024)), { timeoutMs: SHORT_MS });
     expect(await outcome).toMatchObject(timedOut);
+    receiver.open.forEach((socket) => socket.resume());
     await receiver.idle();
   });
 
