@@ -4,12 +4,10 @@ import { statusOf } from './cosmos-errors';
 import { ContainerGoneError, FeedReader, type FeedPage } from './cosmos-feed';
 import { Leases, type Lease } from './cosmos-leases';
 import type { ContainerReference, CosmosTrigger, FeedStart } from './cosmos-options';
-import { Lifetime, Outage, pauseAfter } from './lifetime';
+import { Lifetime, LONGEST_STORE_PAUSE_MS, Outage, pauseAfter } from './lifetime';
 import type { Deliver } from './listeners';
 import { log } from '../shared/log';
 
-/** A store that does not answer is asked again after at most so long (ms): it may be back at any moment. */
-const LONGEST_STORE_PAUSE_MS = 2_000;
 /** A request without an answer for so long has failed (ms). */
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Partition key of the lease container, as the platform wants it. */

@@ -182,7 +182,11 @@ class Host implements FunctionsHost {
 
   private listen(functions: readonly FunctionMetadata[]): void {
     const predecessors = this.listeners?.stop();
-    const listeners = new Listeners((invocation) => this.requirePool().invoke(invocation), this.settings);
+    const listeners = new Listeners(
+      (invocation) => this.requirePool().invoke(invocation),
+      this.settings,
+      this.json.eventHubs,
+    );
     this.listeners = listeners;
     for (const fn of functions) {
       if (!this.runs(fn.name)) continue;

@@ -6,6 +6,9 @@ import { log } from '../shared/log';
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 30_000;
 
+/** A store that does not answer is asked again after at most so long (ms): it may be back at any moment. */
+export const LONGEST_STORE_PAUSE_MS = 2_000;
+
 /** How long something that does work goes on: its pauses end early when it is stopped. */
 export class Lifetime {
   private readonly controller = new AbortController();
@@ -46,13 +49,13 @@ export class Outage {
 
   /** `key` names what failed: a partition, or another step. */
   failed(key: string, error: unknown): void {
-    if (this.failing.size === 0) log('functions', `${this.what} cannot be read: ${firstLine(error)}`);
+    if (this.failing.size === 0) log('functions', `${this.what} waits: ${firstLine(error)}`);
     this.failing.add(key);
   }
 
   recovered(key: string): void {
     if (this.failing.delete(key) && this.failing.size === 0) {
-      log('functions', `${this.what} is read again`);
+      log('functions', `${this.what} goes on`);
     }
   }
 }

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as CosmosModule from './cosmos-listener';
 import { readCosmosTrigger } from './cosmos-options';
+import type * as EventHubModule from './event-hub-listener';
+import { readEventHubTrigger, type EventHubsSettings } from './event-hub-options';
 import type { Settings } from './binding-options';
 import type { Lifetime } from './lifetime';
 import type { FunctionMetadata, Invocation, InvocationReply, TypedData } from './protocol';
@@ -24,7 +26,7 @@ interface Listener {
   stop(): Promise<void>;
 }
 
-/** Listens to the stores for the functions of an app that have a Cosmos DB trigger. */
+/** Listens to the stores for the functions of an app that have a Cosmos DB or an Event Hubs trigger. */
 export class Listeners {
   private readonly prepared: (() => Listener)[] = [];
   private listeners: Listener[] = [];
@@ -33,6 +35,7 @@ export class Listeners {
   constructor(
     private readonly invoke: (invocation: Omit<Invocation, 'id'>) => Promise<InvocationReply>,
     private readonly settings: Settings,
+    private readonly eventHubs: EventHubsSettings,
   ) {}
 
   /**
@@ -41,12 +44,19 @@ export class Listeners {
    */
   add(fn: FunctionMetadata): void {
     const trigger = triggerOf(fn);
+    // The SDKs take long to load: only a host that needs them does.
     if (trigger?.type.toLowerCase() === 'cosmosdbtrigger') {
       const options = readCosmosTrigger(trigger, this.settings);
       this.prepared.push(() => {
-        // The SDK takes long to load: only a host that needs it does.
         const { CosmosListener } = require('./cosmos-listener') as typeof CosmosModule;
         return new CosmosListener(fn.name, options, this.deliverer(fn));
+      });
+    }
+    if (trigger?.type.toLowerCase() === 'eventhubtrigger') {
+      const options = readEventHubTrigger(trigger, this.settings);
+      this.prepared.push(() => {
+        const { EventHubListener } = require('./event-hub-listener') as typeof EventHubModule;
+        return new EventHubListener(fn.name, options, this.eventHubs, this.deliverer(fn));
       });
     }
   }
