@@ -1,15 +1,21 @@
-const { appendFileSync } = require('node:fs');
 const { app } = require('@azure/functions');
 
-const { SINK, FEEDS_FAIL, FEEDS_LOG } = process.env;
+const { SINK, FEED_CONTAINER, FEED_HUB, FEEDS_FAIL } = process.env;
 
 /* Tells the test what came, and answers only then: the test sees each run. */
-async function report(name, batch, context) {
+const report = (name) => async (batch, context) => {
   const { retryContext: retry, triggerMetadata: metadata } = context;
-  if (FEEDS_LOG) appendFileSync(FEEDS_LOG, `${JSON.stringify({ name, batch })}\n`);
-  if (SINK) await fetch(SINK, { method: 'POST', body: JSON.stringify({ name, batch, retry, metadata }) });
+  await fetch(SINK, {
+    method: 'POST',
+    body: JSON.stringify({ name, batch, retry, metadata, bytes: isBytes(batch) }),
+  });
+  if (JSON.stringify(batch).includes('poison')) throw new Error('poison');
   if (FEEDS_FAIL === name && (retry?.retryCount ?? 0) < 2) throw new Error('not yet');
-}
+};
+
+const isBytes = (batch) => Array.isArray(batch) && batch.length > 0 && batch.every(Buffer.isBuffer);
+
+const retry = { strategy: 'fixedDelay', maxRetryCount: 2, delayInterval: { milliseconds: 0 } };
 
 const feed = (name, options) =>
   app.cosmosDB(name, {
@@ -20,18 +26,29 @@ const feed = (name, options) =>
     leaseContainerPrefix: `${name}-`,
     createLeaseContainerIfNotExists: true,
     feedPollDelay: 50,
-    handler: (changes, context) => report(name, changes, context),
+    handler: report(name),
     ...options,
   });
 
-if (process.env.FEED_CONTAINER) {
+const hub = (name, options) =>
+  app.eventHub(name, {
+    connection: 'EventHubs',
+    eventHubName: '%FEED_HUB%',
+    consumerGroup: name,
+    handler: report(name),
+    ...options,
+  });
+
+if (FEED_CONTAINER) {
   feed('changes', { startFromBeginning: true, maxItemsPerInvocation: 5 });
   feed('fromNow', {});
-  feed('patient', {
-    startFromBeginning: true,
-    retry: { strategy: 'fixedDelay', maxRetryCount: 2, delayInterval: { milliseconds: 0 } },
-  });
-  feed('incomplete', { connection: 'Nowhere' });
-  feed('byIdentity', { connection: 'Identity' });
-  feed('tooMuch', { changeFeedMode: 'AllVersionsAndDeletes' });
+  feed('patient', { startFromBeginning: true, retry });
+  feed('unsaid', { connection: 'Nowhere' });
+}
+
+if (FEED_HUB) {
+  hub('events', { cardinality: 'many' });
+  hub('eachEvent', { retry });
+  hub('asBytes', { cardinality: 'many', dataType: 'binary' });
+  hub('unsaidHub', { connection: 'Nowhere' });
 }
