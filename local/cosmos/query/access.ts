@@ -3,12 +3,18 @@ import { allOf, sql, type Sql } from '../store/sql';
 import { conditionSql, constantSql, type Condition } from './conditions';
 import type { Narrowing } from './narrow';
 
-/** In a scope of fewer items a query needs no index. */
-const INDEX_FROM = 500;
-/** So many matches are cheap to read, and to sort, for each page. */
-const FEW = 1_000;
-/** So many entries of an index are cheap to list for each page; where more match, any order meets them soon. */
-const MANY = 20_000;
+/** How many items or entries of an index are worth what. */
+export interface AccessLimits {
+  /** In a scope of fewer items a query needs no index. */
+  readonly indexFrom: number;
+  /** So many matches are cheap to read, and to sort, for each page. */
+  readonly few: number;
+  /** So many entries of an index are cheap to list for each page; where more match, any order meets them soon. */
+  readonly many: number;
+}
+
+export const DEFAULT_LIMITS: AccessLimits = { indexFrom: 500, few: 1_000, many: 20_000 };
+
 /** Items looked at to find which of several conditions leaves the fewest. */
 const SAMPLE = 5_000;
 /** An index must leave so many times fewer items than what is there already. */
@@ -32,6 +38,7 @@ export interface AccessRequest {
   /** Whether all that match are needed for each page. */
   readonly all: boolean;
   readonly start: Start | undefined;
+  readonly limits: AccessLimits;
 }
 
 /** A condition with an index over its path. */
@@ -92,16 +99,18 @@ function mostSelective(
 
 /** Creates an index if the query would read many items for lack of one. Returns whether it did. */
 function advise(request: AccessRequest, candidates: readonly Candidate[]): boolean {
-  const { table, narrowing } = request;
+  const { table, narrowing, limits } = request;
   const { paths } = table;
   const [best] = candidates;
-  if (!paths.room || (best && best.matches < FEW)) return false;
+  if (!paths.room || (best && best.matches < limits.few)) return false;
   const scope = scopeOf(request);
   const open = narrowing.conditions.filter(
     ({ path, value }) => value !== 'id' && paths.reading(scope, path) === undefined,
   );
   if (open.length === 0) return false;
-  if (!best && table.count(inOrder(request), allOf(baseOf(request)), INDEX_FROM) < INDEX_FROM) return false;
+  const isSmall = (): boolean =>
+    table.count(inOrder(request), allOf(baseOf(request)), limits.indexFrom) < limits.indexFrom;
+  if (!best && isSmall()) return false;
   const by = request.sorted ? open.find((condition) => condition === narrowing.order?.by) : undefined;
   if (best && !by && !paths.isTurn(scope, open[0]?.path ?? [])) return false;
   const chosen = (best && by) ?? mostSelective(request, open, best);
@@ -110,16 +119,15 @@ function advise(request: AccessRequest, candidates: readonly Candidate[]): boole
 
 /** In the order of the query: by the index over its path, unless few items match another condition. */
 function sortedAccess(request: AccessRequest, candidates: readonly Candidate[]): Access {
-  const { narrowing, start } = request;
+  const { narrowing, start, limits } = request;
   const { by, descending } = narrowing.order ?? { by: undefined, descending: false };
   if (!by) throw new Error('The query has no order that SQLite knows.');
   const [best] = candidates;
   const chosen =
-    best && best.matches < FEW ? best : (candidates.find(({ condition }) => condition === by) ?? best);
-  const terms = narrowing.conditions.flatMap((condition) => {
-    const terms = condition === chosen?.condition ? indexTerms(condition) : conditionSql(condition);
-    return terms;
-  });
+    best && best.matches < limits.few ? best : (candidates.find(({ condition }) => condition === by) ?? best);
+  const terms = narrowing.conditions.flatMap((condition) =>
+    condition === chosen?.condition ? indexTerms(condition) : conditionSql(condition),
+  );
   if (start?.value !== undefined) {
     const value = constantSql(start.value);
     terms.push(
@@ -136,7 +144,7 @@ function sortedAccess(request: AccessRequest, candidates: readonly Candidate[]):
 
 /** In the order of the ids or row ids: the entries of an index are sorted by them before the items are read. */
 function unsortedAccess(request: AccessRequest, candidates: readonly Candidate[]): Access {
-  const { narrowing, start, all } = request;
+  const { narrowing, start, all, limits } = request;
   const key = keyOf(request);
   const from = start ? [sql(`${key} >= ?`, start.row)] : [];
   const [best] = candidates;
@@ -149,7 +157,7 @@ function unsortedAccess(request: AccessRequest, candidates: readonly Candidate[]
       order: key,
     };
   }
-  if (best && (all || best.matches < MANY)) {
+  if (best && (all || best.matches < limits.many)) {
     const listed = allOf([...besideOf(request), ...indexTerms(best.condition), ...from]);
     const keys = sql(
       `${key} IN (SELECT ${key} FROM ${best.from} WHERE ${listed.text})`,
@@ -166,9 +174,12 @@ function unsortedAccess(request: AccessRequest, candidates: readonly Candidate[]
  * then this one query takes the time of reading all items once.
  */
 export function chooseAccess(request: AccessRequest): Access {
-  let candidates = candidatesOf(request, FEW);
-  if (advise(request, candidates)) candidates = candidatesOf(request, FEW);
+  const { few, many } = request.limits;
+  let candidates = candidatesOf(request, few);
+  if (advise(request, candidates)) candidates = candidatesOf(request, few);
   if (request.sorted) return sortedAccess(request, candidates);
-  if (candidates[0] && candidates[0].matches >= FEW) candidates = candidatesOf(request, MANY);
+  const [best, second] = candidates;
+  const weighs = best !== undefined && (second !== undefined || !isOne(best.condition));
+  if (weighs && best.matches >= few) candidates = candidatesOf(request, many);
   return unsortedAccess(request, candidates);
 }

@@ -5,7 +5,7 @@ import type { JsonObject } from '../partition-key';
 import type { ContainerRecord } from '../store/catalog';
 import { isExpired, parseItem, renderItem, type StoredItem } from '../store/items';
 import { allOf, sql } from '../store/sql';
-import { chooseAccess } from './access';
+import { chooseAccess, DEFAULT_LIMITS, type AccessLimits } from './access';
 import { newEnvironment, rowOf, type CompiledQuery } from './compile';
 import type { Environment, Row } from './expression';
 import { QueryError } from './lexer';
@@ -33,8 +33,8 @@ export interface QueryRequest {
   readonly maxItems: number;
   readonly continuation: string | undefined;
   readonly clock: () => number;
-  /** Evaluate the query on every item of the slice: the answer is the same, so tests can compare. */
-  readonly everyItem?: boolean;
+  /** Tests set limits, or have the query evaluated on every item of the slice: the answer is always the same. */
+  readonly access?: AccessLimits | 'everyItem';
 }
 
 /** One page of results as JSON texts. */
@@ -82,7 +82,7 @@ interface Source {
 
 function sourceOf(
   { items: table }: ContainerRecord,
-  { slice }: QueryRequest,
+  { slice, access: limits = DEFAULT_LIMITS }: QueryRequest,
   narrowing: Narrowing,
   options: { readonly all: boolean; readonly token: Token },
 ): Source {
@@ -91,9 +91,18 @@ function sourceOf(
   const key = onePartition ? 'id' : 'rid';
   const scope = sql(slice.sql, ...slice.parameters);
   const start = token.row === null ? undefined : { row: token.row, value: token.value };
-  if (narrowing.conditions.length > 0) {
+  if (narrowing.conditions.length > 0 && limits !== 'everyItem') {
     const sorted = !all && narrowing.order !== undefined;
-    const access = chooseAccess({ table, narrowing, slice: scope, onePartition, sorted, all, start });
+    const access = chooseAccess({
+      table,
+      narrowing,
+      slice: scope,
+      onePartition,
+      sorted,
+      all,
+      start,
+      limits,
+    });
     return { key, sortedBy: sorted ? narrowing.order?.by.path : undefined, items: table.read(access) };
   }
   const from = start ? [sql(`${key} >= ?`, start.row)] : [];
@@ -221,7 +230,7 @@ function narrowingOf(container: ContainerRecord, request: QueryRequest, env: Env
     container.items.keyIndex,
   );
   // The order of the items stays: in one partition that of their ids.
-  return request.everyItem ? { ...NOTHING, onePartition: narrowing.onePartition } : narrowing;
+  return request.access === 'everyItem' ? { ...NOTHING, onePartition: narrowing.onePartition } : narrowing;
 }
 
 /** Runs a query over a container and returns one page. */
