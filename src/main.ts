@@ -1,5 +1,6 @@
 /** Composition root: configuration → clients → registrations. */
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { app, type HttpMethod } from '@azure/functions';
 import * as df from 'durable-functions';
 import { createEgressActivities } from './activities/egress';
@@ -7,12 +8,16 @@ import type { EgressDeps } from './activities/egress/deps';
 import { RecentDocuments } from './activities/egress/recent';
 import { Wake } from './activities/egress/wake';
 import { createIngestActivities } from './activities/ingest';
+import type { LedgerDeps } from './activities/ledger/deps';
+import { countLedger } from './activities/ledger/ledger';
 import { createBatches } from './clients/batches';
 import { createBlobs } from './clients/blobs';
 import { openCosmos } from './clients/cosmos';
 import { createDeliveries } from './clients/deliveries';
 import { createDocuments } from './clients/documents';
 import { createRecordsHub } from './clients/hub';
+import { createLeases } from './clients/leases';
+import { createRows } from './clients/rows';
 import { loadSchemas } from './clients/schemas';
 import { createSecrets } from './clients/secrets';
 import { createSubscriptions } from './clients/subscriptions';
@@ -31,6 +36,7 @@ import { createGetRecords } from './triggers/ingest/getRecords';
 import { createGetStatus, createTerminate } from './triggers/ingest/links';
 import { createPostBatch, INGEST_BATCH } from './triggers/ingest/postBatch';
 import { createSweepBatches, createSweepInbox } from './triggers/ingest/sweep';
+import { createGetLedger } from './triggers/ledger/getLedger';
 
 const config = readConfig(process.env);
 const blobs = createBlobs(config.storage, config.createResources);
@@ -49,6 +55,9 @@ const deps: TriggerDeps = {
   now: () => new Date(),
 };
 
+/** Before the ledger looks again at what seems wrong: time for a replica that is behind. */
+const LEDGER_PAUSE_MS = 1_000;
+
 const secrets = createSecrets(config.egress.encryptionKey);
 
 const egress: EgressDeps = {
@@ -64,6 +73,18 @@ const egress: EgressDeps = {
   secretsOf: (subscription, now) => secrets.secretsOf(subscription, now.getTime()),
   wake: new Wake(),
   now: deps.now,
+};
+
+const ledger: LedgerDeps = {
+  blobs,
+  batches: deps.batches,
+  documents: deps.documents,
+  rows: createRows(cosmos.deliveries),
+  subscriptions: egress.subscriptions,
+  leases: createLeases(cosmos.leases),
+  datasets: [...deps.schemas.all.keys()],
+  now: deps.now,
+  pause: () => delay(LEDGER_PAUSE_MS),
 };
 
 const durableClient = df.input.durableClient();
@@ -93,6 +114,13 @@ http('terminate', 'signed', 'POST', 'batches/{batchId}/terminate', createTermina
 http('listDatasets', 'keyed', 'GET', 'datasets', createListDatasets(deps));
 http('getDataset', 'keyed', 'GET', 'datasets/{dataset}', createGetDataset(deps));
 http('getDocument', 'keyed', 'GET', 'datasets/{dataset}/documents/{*key}', createGetDocument(deps));
+http(
+  'getLedger',
+  'keyed',
+  'GET',
+  'ledger',
+  createGetLedger(() => countLedger(ledger)),
+);
 
 df.app.orchestration(INGEST_BATCH, ingestBatch);
 for (const [name, handler] of Object.entries(createIngestActivities(deps)))

@@ -20,6 +20,10 @@ export interface Batches {
   /** Batches that are not closed and were received after `after` (ISO 8601, '' for all) and before `before`, oldest first. */
   open(after: string, before: Date, most: number): Promise<StoredBatch[]>;
   countOpen(): Promise<number>;
+  /** Batches by id: those after `after`, up to and with `upTo` (undefined: to the last). */
+  byId(after: string, upTo: string | undefined, most: number): Promise<StoredBatch[]>;
+  /** Batches received at or after `since`, by id: those after `after`. */
+  recent(since: Date, after: string, most: number): Promise<StoredBatch[]>;
 }
 
 type Item = Batch & { _etag: string };
@@ -75,6 +79,33 @@ export function createBatches(container: () => Promise<Container>): Batches {
           { name: '@most', value: most },
           { name: '@after', value: after },
           { name: '@before', value: before.toISOString() },
+        ],
+      };
+      const { resources } = await (await container()).items.query<Item>(query).fetchAll();
+      return resources.map(toStored);
+    },
+
+    async byId(after, upTo, most) {
+      const end = upTo === undefined ? '' : ' AND c.id <= @upTo';
+      const query = {
+        query: `SELECT TOP @most * FROM c WHERE c.id > @after${end} ORDER BY c.id`,
+        parameters: [
+          { name: '@most', value: most },
+          { name: '@after', value: after },
+          ...(upTo === undefined ? [] : [{ name: '@upTo', value: upTo }]),
+        ],
+      };
+      const { resources } = await (await container()).items.query<Item>(query).fetchAll();
+      return resources.map(toStored);
+    },
+
+    async recent(since, after, most) {
+      const query = {
+        query: `SELECT TOP @most * FROM c WHERE c.receivedAt >= @since AND c.id > @after ORDER BY c.id`,
+        parameters: [
+          { name: '@most', value: most },
+          { name: '@since', value: since.toISOString() },
+          { name: '@after', value: after },
         ],
       };
       const { resources } = await (await container()).items.query<Item>(query).fetchAll();

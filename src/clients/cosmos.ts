@@ -22,6 +22,8 @@ export interface CosmosContainers {
   subscriptions: () => Promise<Container>;
   /** Delivery rows and attempts, partition key `/pk`, TTL by item. */
   deliveries: () => Promise<Container>;
+  /** Leases of the change feed. The platform makes and writes it; here it is only read. */
+  leases: () => Promise<Container>;
 }
 
 /** The SDK looks and then creates: of two processes that start together one is told 409, and has what it wanted. */
@@ -67,5 +69,6 @@ export function openCosmos(
     batches: container('batches', '/id'),
     subscriptions: container('subscriptions', '/id'),
     deliveries: container('deliveries', '/pk'),
+    leases: async () => (await database()).container('leases'),
   };
 }

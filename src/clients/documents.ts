@@ -1,9 +1,10 @@
-import type {
-  Container,
-  ItemDefinition,
-  OperationInput,
-  OperationResponse,
-  RequestOptions,
+import {
+  ChangeFeedStartFrom,
+  type Container,
+  type ItemDefinition,
+  type OperationInput,
+  type OperationResponse,
+  type RequestOptions,
 } from '@azure/cosmos';
 import type { StoredDocument } from '../domain/egress/document';
 import type { Stored, Write } from '../domain/ingest/decide';
@@ -34,6 +35,20 @@ export interface Documents {
   readMarker(pk: string, id: string): Promise<Marker | undefined>;
   /** Documents of one partition, markers left out, page by page; no continuation: it was the last. */
   page(pk: string, most: number, continuation: string | undefined): Promise<DocumentPage>;
+  /** How many documents a partition has, and the sum of their versions. */
+  sums(pk: string): Promise<{ readonly documents: number; readonly versions: number }>;
+  /**
+   * The last writes of these documents, as the change feed of their partition tells them, by id. What was not written
+   * since `since` (the store's time, seconds) is left out.
+   */
+  lastWrites(pk: string, since: number, ids: ReadonlySet<string>): Promise<LastWrites>;
+}
+
+export interface LastWrites {
+  /** The physical partition, if the store says it. */
+  readonly range: string | undefined;
+  /** By id of the document: its log sequence number and the version written. */
+  readonly writes: ReadonlyMap<string, { readonly lsn: number; readonly version: number }>;
 }
 
 export interface DocumentPage {
@@ -48,6 +63,11 @@ const NO_CONTENT: RequestOptions = { contentResponseOnWriteEnabled: false };
 
 /** Up to this many keys, point reads (1 RU each) are cheaper than a query. */
 const POINT_READS = 3;
+
+/** The feed begins at a time with the grain of a second. */
+const FEED_MARGIN_S = 5;
+const FEED_PAGE = 200;
+const NOT_MODIFIED = 304;
 
 const toStored = (item: Item): Stored => ({ envelope: item, etag: item._etag, ts: item._ts });
 
@@ -163,6 +183,37 @@ export function createDocuments(container: () => Promise<Container>): Documents 
       const next: string | undefined = page.continuationToken;
       // The SDK gives undefined for an empty page.
       return { documents: page.resources ?? [], continuation: next === '' ? undefined : next };
+    },
+
+    async sums(pk) {
+      const query =
+        'SELECT COUNT(1) AS documents, SUM(c._hw.version) AS versions FROM c WHERE IS_DEFINED(c._hw)';
+      const { items } = await container();
+      const options = { partitionKey: pk };
+      const { resources } = await items
+        .query<{ documents?: number; versions?: number }>(query, options)
+        .fetchAll();
+      return { documents: resources[0]?.documents ?? 0, versions: resources[0]?.versions ?? 0 };
+    },
+
+    async lastWrites(pk, since, ids) {
+      const { items } = await container();
+      const changeFeedStartFrom = ChangeFeedStartFrom.Time(new Date((since - FEED_MARGIN_S) * 1000), pk);
+      const feed = items.getChangeFeedIterator<Partial<Item> & { _lsn?: number }>({
+        changeFeedStartFrom,
+        maxItemCount: FEED_PAGE,
+      });
+      const writes = new Map<string, { lsn: number; version: number }>();
+      let range: string | undefined;
+      while (writes.size < ids.size) {
+        const page = await feed.readNext();
+        range ??= page.headers['x-ms-documentdb-partitionkeyrangeid'] as string | undefined;
+        for (const { id = '', _hw, _lsn } of page.result ?? []) {
+          if (_hw && _lsn !== undefined && ids.has(id)) writes.set(id, { lsn: _lsn, version: _hw.version });
+        }
+        if (page.statusCode === NOT_MODIFIED) break;
+      }
+      return { range, writes };
     },
   };
 }

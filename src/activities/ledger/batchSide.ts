@@ -1,0 +1,87 @@
+import { mapLimited } from '../../clients/once';
+import type { Counts } from '../../domain/ingest/verdict';
+import { BUCKETS, partitionKey } from '../../domain/keys';
+import { addCounts, addsUp, noCounts } from '../../domain/ledger/batches';
+import type { Faults } from '../../domain/ledger/faults';
+import { compareVersions } from '../../domain/ledger/versions';
+import type { LedgerDeps } from './deps';
+import { examineVersions, type Suspect } from './examine';
+import { VersionTally } from './tally';
+import { walkBatches } from './walk';
+
+/** Verdict files taken at a time. */
+const FILES = 2_000;
+
+/** Partitions that are added up at the same time: more would keep ingest waiting. */
+const SUMS_AT_A_TIME = 2;
+
+/** What became of a data set's records, and what it holds. */
+export interface DatasetCounts extends Counts {
+  /** Deleted ones included: they leave a tombstone. */
+  readonly documents: number;
+  /** Of all documents together. */
+  readonly versions: number;
+  readonly balanced: boolean;
+}
+
+/**
+ * Counts every accepted record, and holds the versions of the documents against the verdicts. Verdicts are read before
+ * documents, and these before what is still to be decided, so that nothing that happens meanwhile looks like a loss.
+ */
+export async function countDatasets(
+  deps: LedgerDeps,
+  faults: Faults,
+): Promise<ReadonlyMap<string, DatasetCounts>> {
+  const tally = new VersionTally(deps.now());
+  const counted = new Map(deps.datasets.map((name) => [name, noCounts()]));
+  for await (const walked of walkBatches(deps, FILES)) {
+    if (walked.type === 'fault') faults.add(walked.fault);
+    else {
+      const { batch, check } = walked;
+      for (const fault of check.faults) faults.add(fault);
+      counted.set(batch.dataset, addCounts(counted.get(batch.dataset) ?? noCounts(), check.counts));
+      tally.add(batch, check);
+    }
+  }
+  const partitions = await sumPartitions(deps, [...counted.keys()]);
+  const suspects = await suspectsAmong(deps, partitions, tally);
+  if (suspects.length > 0) await examineVersions(deps, suspects, faults);
+  const answer = new Map<string, DatasetCounts>();
+  for (const [name, counts] of counted) {
+    const own = partitions.filter(({ dataset }) => dataset === name);
+    answer.set(name, {
+      ...counts,
+      documents: own.reduce((total, { documents }) => total + documents, 0),
+      versions: own.reduce((total, { versions }) => total + versions, 0),
+      balanced: addsUp(counts) && faults.none('dataset', name),
+    });
+  }
+  return answer;
+}
+
+interface PartitionSum extends Suspect {
+  readonly documents: number;
+  readonly versions: number;
+}
+
+function sumPartitions(deps: LedgerDeps, datasets: readonly string[]): Promise<PartitionSum[]> {
+  const all = datasets.flatMap((dataset) =>
+    Array.from({ length: BUCKETS }, (_, bucket) => ({ dataset, bucket, pk: partitionKey(dataset, bucket) })),
+  );
+  return mapLimited(all, SUMS_AT_A_TIME, async (partition) => ({
+    ...partition,
+    ...(await deps.documents.sums(partition.pk)),
+  }));
+}
+
+/** Buckets whose versions are neither what the verdicts say nor on the way to it. */
+async function suspectsAmong(
+  deps: LedgerDeps,
+  partitions: readonly PartitionSum[],
+  tally: VersionTally,
+): Promise<Suspect[]> {
+  const compare = ({ pk, versions }: PartitionSum) =>
+    compareVersions(tally.upserted.of(pk), versions, tally.undecided.of(pk));
+  if (partitions.some((one) => compare(one) === 'too-many')) await tally.addLater(deps);
+  return partitions.filter((one) => compare(one) === 'too-few' || compare(one) === 'too-many');
+}

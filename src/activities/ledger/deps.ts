@@ -1,0 +1,21 @@
+import type { Batches } from '../../clients/batches';
+import type { Blobs } from '../../clients/blobs';
+import type { Documents } from '../../clients/documents';
+import type { Leases } from '../../clients/leases';
+import type { Rows } from '../../clients/rows';
+import type { Subscriptions } from '../../clients/subscriptions';
+
+/** What the ledger counts from. */
+export interface LedgerDeps {
+  readonly blobs: Blobs;
+  readonly batches: Pick<Batches, 'read' | 'byId' | 'recent'>;
+  readonly documents: Pick<Documents, 'read' | 'page' | 'sums' | 'lastWrites'>;
+  readonly rows: Rows;
+  readonly subscriptions: Pick<Subscriptions, 'read' | 'all'>;
+  readonly leases: Leases;
+  /** Names of the deployed data sets. */
+  readonly datasets: readonly string[];
+  readonly now: () => Date;
+  /** Before something that looks wrong is looked at again: what a replica does not show yet, it shows then. */
+  readonly pause: () => Promise<void>;
+}
