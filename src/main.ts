@@ -1,5 +1,6 @@
 /** Composition root: configuration → clients → registrations. */
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { app, type HttpMethod } from '@azure/functions';
 import * as df from 'durable-functions';
 import { createIngestActivities } from './activities/ingest';
@@ -9,8 +10,28 @@ import { openCosmos } from './clients/cosmos';
 import { createDocuments } from './clients/documents';
 import { createRecordsHub } from './clients/hub';
 import { loadSchemas } from './clients/schemas';
+import { createSecrets } from './clients/secrets';
+import { createSubscriptions } from './clients/subscriptions';
+import { createWebhooks } from './clients/webhooks';
 import { readConfig } from './config';
 import { ingestBatch } from './orchestrators/ingest/ingestBatch';
+import { byId, byToken } from './triggers/egress/access';
+import type { SubscriptionDeps, SubscriptionHandler } from './triggers/egress/deps';
+import { createListSubscriptions } from './triggers/egress/listSubscriptions';
+import {
+  createConfirmSubscription,
+  createPauseSubscription,
+  createResumeSubscription,
+  createRotateSecret,
+  createTestSubscription,
+} from './triggers/egress/operations';
+import {
+  createDeleteSubscription,
+  createPatchSubscription,
+  createPostSubscription,
+  getSubscription,
+} from './triggers/egress/subscriptions';
+import { createSweepTerms } from './triggers/egress/sweepTerms';
 import { answering, type Handler } from './triggers/http';
 import { createGetDataset, createGetDocument, createListDatasets } from './triggers/ingest/datasets';
 import type { TriggerDeps } from './triggers/ingest/deps';
@@ -35,6 +56,19 @@ const deps: TriggerDeps = {
   markerTtlSeconds: config.markerTtlSeconds,
   fanOut: config.fanOut,
   now: () => new Date(),
+};
+
+const subscriptionDeps: SubscriptionDeps = {
+  config,
+  subscriptions: createSubscriptions(cosmos.subscriptions),
+  secrets: createSecrets(config.egress.encryptionKey),
+  schemas: deps.schemas,
+  webhooks: createWebhooks({
+    timeoutMs: config.egress.timeoutMs,
+    allowLocal: config.egress.allowLocalWebhooks,
+  }),
+  now: deps.now,
+  sleep: (ms) => sleep(ms),
 };
 
 const durableClient = df.input.durableClient();
@@ -65,6 +99,34 @@ http('listDatasets', 'keyed', 'GET', 'datasets', createListDatasets(deps));
 http('getDataset', 'keyed', 'GET', 'datasets/{dataset}', createGetDataset(deps));
 http('getDocument', 'keyed', 'GET', 'datasets/{dataset}/documents/{*key}', createGetDocument(deps));
 
+/** One handler on two routes: for operators with a key and the id, for the subscriber with its token. */
+function subscriptionHttp(
+  name: string,
+  method: HttpMethod,
+  path: string,
+  handler: SubscriptionHandler,
+): void {
+  http(name, 'keyed', method, `subscriptions/{subscriptionId}${path}`, byId(subscriptionDeps, handler));
+  http(`${name}ByToken`, 'signed', method, `my/subscription${path}`, byToken(subscriptionDeps, handler));
+}
+
+http('postSubscription', 'keyed', 'POST', 'subscriptions', createPostSubscription(subscriptionDeps));
+http('listSubscriptions', 'keyed', 'GET', 'subscriptions', createListSubscriptions(subscriptionDeps));
+http(
+  'confirmSubscription',
+  'signed',
+  'POST',
+  'subscriptions/{subscriptionId}/confirm',
+  createConfirmSubscription(subscriptionDeps),
+);
+subscriptionHttp('getSubscription', 'GET', '', getSubscription);
+subscriptionHttp('patchSubscription', 'PATCH', '', createPatchSubscription(subscriptionDeps));
+subscriptionHttp('deleteSubscription', 'DELETE', '', createDeleteSubscription(subscriptionDeps));
+subscriptionHttp('testSubscription', 'POST', '/test', createTestSubscription(subscriptionDeps));
+subscriptionHttp('rotateSecret', 'POST', '/rotate-secret', createRotateSecret(subscriptionDeps));
+subscriptionHttp('pauseSubscription', 'POST', '/pause', createPauseSubscription(subscriptionDeps));
+subscriptionHttp('resumeSubscription', 'POST', '/resume', createResumeSubscription(subscriptionDeps));
+
 df.app.orchestration(INGEST_BATCH, ingestBatch);
 for (const [name, handler] of Object.entries(createIngestActivities(deps)))
   df.app.activity(name, { handler });
@@ -74,4 +136,5 @@ app.timer('sweepBatches', {
   extraInputs: [durableClient],
   handler: createSweepBatches(deps),
 });
+app.timer('sweepTerms', { schedule: config.sweepSchedule, handler: createSweepTerms(subscriptionDeps) });
 app.timer('sweepInbox', { schedule: '0 */5 * * * *', handler: createSweepInbox(deps) });
