@@ -115,8 +115,12 @@ export function createResumeSubscription(deps: SubscriptionDeps): SubscriptionHa
     if (subscription.status === 'pending' && !hasConsented(subscription)) {
       const token = randomToken();
       const asking = await change(deps, seen, (present) =>
-        present.status === 'pending' ? { confirmationHash: tokenHash(token) } : undefined,
+        present.status === 'pending' && !hasConsented(present)
+          ? { confirmationHash: tokenHash(token) }
+          : undefined,
       );
+      // Else it has consented meanwhile, in another way.
+      if (asking.subscription.confirmationHash !== tokenHash(token)) return answer(asking);
       return answer(await seekConsent(deps, asking, token, originOf(deps, request)));
     }
     const stored = await change(deps, seen, (present) => {
