@@ -158,7 +158,7 @@ describe.each([
         const first: unknown = yield durable.waitForExternalEvent('Item');
         return [first, yield durable.waitForExternalEvent('Item')];
       }
-      const timer = durable.createTimer(new Date(durable.currentUtcDateTime.getTime() + 1_400));
+      const timer = durable.createTimer(new Date(durable.currentUtcDateTime.getTime() + 2_900));
       yield durable.Task.any([durable.waitForExternalEvent('First'), timer]);
       durable.continueAsNew(true);
       return undefined;
