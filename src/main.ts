@@ -1,6 +1,6 @@
 /** Composition root: configuration → clients → registrations. */
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { app, type HttpMethod } from '@azure/functions';
 import * as df from 'durable-functions';
 import { createEgressActivities } from './activities/egress';
@@ -28,6 +28,23 @@ import { ingestBatch } from './orchestrators/ingest/ingestBatch';
 import { createDocumentsChanged } from './triggers/egress/documentsChanged';
 import { DELIVER_CHANGES } from './triggers/egress/lanes';
 import { createSweepDeliveries } from './triggers/egress/sweepDeliveries';
+import { byId, byToken } from './triggers/egress/access';
+import type { SubscriptionDeps, SubscriptionHandler } from './triggers/egress/deps';
+import { createListSubscriptions } from './triggers/egress/listSubscriptions';
+import {
+  createConfirmSubscription,
+  createPauseSubscription,
+  createResumeSubscription,
+  createRotateSecret,
+  createTestSubscription,
+} from './triggers/egress/operations';
+import {
+  createDeleteSubscription,
+  createPatchSubscription,
+  createPostSubscription,
+  getSubscription,
+} from './triggers/egress/subscriptions';
+import { createSweepTerms } from './triggers/egress/sweepTerms';
 import { answering, type Handler } from './triggers/http';
 import { createGetDataset, createGetDocument, createListDatasets } from './triggers/ingest/datasets';
 import type { TriggerDeps } from './triggers/ingest/deps';
@@ -37,6 +54,9 @@ import { createGetStatus, createTerminate } from './triggers/ingest/links';
 import { createPostBatch, INGEST_BATCH } from './triggers/ingest/postBatch';
 import { createSweepBatches, createSweepInbox } from './triggers/ingest/sweep';
 import { createGetLedger } from './triggers/ledger/getLedger';
+
+/** How long (ms) the start waits for containers that are being made. */
+const RESOURCES_MS = 5_000;
 
 const config = readConfig(process.env);
 const blobs = createBlobs(config.storage, config.createResources);
@@ -84,8 +104,24 @@ const ledger: LedgerDeps = {
   leases: createLeases(cosmos.leases),
   datasets: [...deps.schemas.all.keys()],
   now: deps.now,
-  pause: () => delay(LEDGER_PAUSE_MS),
+  pause: () => sleep(LEDGER_PAUSE_MS),
 };
+
+const subscriptionDeps: SubscriptionDeps = {
+  config,
+  subscriptions: egress.subscriptions,
+  secrets,
+  schemas: deps.schemas,
+  webhooks: egress.webhooks,
+  now: deps.now,
+  sleep: (ms) => sleep(ms),
+};
+
+// The trigger of the change feed does not start without its container. A store that is away must not keep the app from
+// starting, though: whoever uses a container makes it as well.
+app.hook.appStart(async () => {
+  await Promise.race([cosmos.ready().catch(() => undefined), sleep(RESOURCES_MS, undefined, { ref: false })]);
+});
 
 const durableClient = df.input.durableClient();
 
@@ -122,6 +158,34 @@ http(
   createGetLedger(() => countLedger(ledger)),
 );
 
+/** One handler on two routes: for operators with a key and the id, for the subscriber with its token. */
+function subscriptionHttp(
+  name: string,
+  method: HttpMethod,
+  path: string,
+  handler: SubscriptionHandler,
+): void {
+  http(name, 'keyed', method, `subscriptions/{subscriptionId}${path}`, byId(subscriptionDeps, handler));
+  http(`${name}ByToken`, 'signed', method, `my/subscription${path}`, byToken(subscriptionDeps, handler));
+}
+
+http('postSubscription', 'keyed', 'POST', 'subscriptions', createPostSubscription(subscriptionDeps));
+http('listSubscriptions', 'keyed', 'GET', 'subscriptions', createListSubscriptions(subscriptionDeps));
+http(
+  'confirmSubscription',
+  'signed',
+  'POST',
+  'subscriptions/{subscriptionId}/confirm',
+  createConfirmSubscription(subscriptionDeps),
+);
+subscriptionHttp('getSubscription', 'GET', '', getSubscription);
+subscriptionHttp('patchSubscription', 'PATCH', '', createPatchSubscription(subscriptionDeps));
+subscriptionHttp('deleteSubscription', 'DELETE', '', createDeleteSubscription(subscriptionDeps));
+subscriptionHttp('testSubscription', 'POST', '/test', createTestSubscription(subscriptionDeps));
+subscriptionHttp('rotateSecret', 'POST', '/rotate-secret', createRotateSecret(subscriptionDeps));
+subscriptionHttp('pauseSubscription', 'POST', '/pause', createPauseSubscription(subscriptionDeps));
+subscriptionHttp('resumeSubscription', 'POST', '/resume', createResumeSubscription(subscriptionDeps));
+
 df.app.orchestration(INGEST_BATCH, ingestBatch);
 for (const [name, handler] of Object.entries(createIngestActivities(deps)))
   df.app.activity(name, { handler });
@@ -131,6 +195,7 @@ app.timer('sweepBatches', {
   extraInputs: [durableClient],
   handler: createSweepBatches(deps),
 });
+app.timer('sweepTerms', { schedule: config.sweepSchedule, handler: createSweepTerms(subscriptionDeps) });
 app.timer('sweepInbox', { schedule: '0 */5 * * * *', handler: createSweepInbox(deps) });
 
 df.app.orchestration(DELIVER_CHANGES, deliverChanges);

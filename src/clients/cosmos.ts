@@ -24,6 +24,8 @@ export interface CosmosContainers {
   deliveries: () => Promise<Container>;
   /** Leases of the change feed. The platform makes and writes it; here it is only read. */
   leases: () => Promise<Container>;
+  /** Resolves when all of them are there. */
+  ready(): Promise<void>;
 }
 
 /** The SDK looks and then creates: of two processes that start together one is told 409, and has what it wanted. */
@@ -64,11 +66,17 @@ export function openCosmos(
       }
       return parent.container(id);
     });
-  return {
+  const containers = {
     documents: container('documents', '/pk'),
     batches: container('batches', '/id'),
     subscriptions: container('subscriptions', '/id'),
     deliveries: container('deliveries', '/pk'),
     leases: async () => (await database()).container('leases'),
+  };
+  return {
+    ...containers,
+    async ready() {
+      await Promise.all(Object.values(containers).map((open) => open()));
+    },
   };
 }
