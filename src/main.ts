@@ -53,6 +53,7 @@ import { createGetRecords } from './triggers/ingest/getRecords';
 import { createGetStatus, createTerminate } from './triggers/ingest/links';
 import { createPostBatch, INGEST_BATCH } from './triggers/ingest/postBatch';
 import { createSweepBatches, createSweepInbox } from './triggers/ingest/sweep';
+import { createSweepVerdicts } from './triggers/ingest/sweepVerdicts';
 import { createGetLedger } from './triggers/ledger/getLedger';
 
 /** How long (ms) the start waits for containers that are being made. */
@@ -196,6 +197,7 @@ app.timer('sweepBatches', {
   handler: createSweepBatches(deps),
 });
 app.timer('sweepTerms', { schedule: config.sweepSchedule, handler: createSweepTerms(subscriptionDeps) });
+app.timer('sweepVerdicts', { schedule: config.sweepSchedule, handler: createSweepVerdicts(deps) });
 app.timer('sweepInbox', { schedule: '0 */5 * * * *', handler: createSweepInbox(deps) });
 
 df.app.orchestration(DELIVER_CHANGES, deliverChanges);

@@ -25,7 +25,8 @@ export function createCompleteBatch(deps: Pick<IngestDeps, 'batches' | 'blobs' |
   };
 }
 
-const REJECTED = 'The batch holds an invalid record (onInvalid=reject).';
+/** Why the valid records of a rejected batch did not land. */
+export const REJECTED = 'The batch holds an invalid record (onInvalid=reject).';
 
 async function storeRejected(
   { blobs }: Pick<IngestDeps, 'blobs'>,

@@ -1,4 +1,5 @@
 import { mapLimited } from '../../clients/once';
+import type { StoredDocument } from '../../domain/egress/document';
 import type { Counts } from '../../domain/ingest/verdict';
 import { BUCKETS, partitionKey } from '../../domain/keys';
 import { addCounts, addsUp, noCounts } from '../../domain/ledger/batches';
@@ -7,13 +8,16 @@ import { compareVersions } from '../../domain/ledger/versions';
 import type { LedgerDeps } from './deps';
 import { examineVersions, type Suspect } from './examine';
 import { VersionTally } from './tally';
+import type { Unnoticed } from './unnoticed';
 import { walkBatches } from './walk';
 
 /** Verdict files taken at a time. */
 const FILES = 2_000;
 
-/** Partitions that are added up at the same time: more would keep ingest waiting. */
-const SUMS_AT_A_TIME = 2;
+/** Partitions that are read at the same time: more would keep ingest waiting. */
+const PARTITIONS_AT_A_TIME = 3;
+
+const DOCUMENTS = 500;
 
 /** What became of a data set's records, and what it holds. */
 export interface DatasetCounts extends Counts {
@@ -30,6 +34,7 @@ export interface DatasetCounts extends Counts {
  */
 export async function countDatasets(
   deps: LedgerDeps,
+  unnoticed: Pick<Unnoticed, 'wants' | 'look'>,
   faults: Faults,
 ): Promise<ReadonlyMap<string, DatasetCounts>> {
   const tally = new VersionTally(deps.now());
@@ -43,7 +48,9 @@ export async function countDatasets(
       tally.add(batch, check);
     }
   }
-  const partitions = await sumPartitions(deps, [...counted.keys()]);
+  // Where no batch was accepted there is no document.
+  const held = [...counted].flatMap(([name, { accepted }]) => (accepted > 0 ? [name] : []));
+  const partitions = await sumPartitions(deps, unnoticed, held);
   const suspects = await suspectsAmong(deps, partitions, tally);
   if (suspects.length > 0) await examineVersions(deps, suspects, faults);
   const answer = new Map<string, DatasetCounts>();
@@ -64,14 +71,38 @@ interface PartitionSum extends Suspect {
   readonly versions: number;
 }
 
-function sumPartitions(deps: LedgerDeps, datasets: readonly string[]): Promise<PartitionSum[]> {
+function sumPartitions(
+  deps: LedgerDeps,
+  unnoticed: Pick<Unnoticed, 'wants' | 'look'>,
+  datasets: readonly string[],
+): Promise<PartitionSum[]> {
   const all = datasets.flatMap((dataset) =>
     Array.from({ length: BUCKETS }, (_, bucket) => ({ dataset, bucket, pk: partitionKey(dataset, bucket) })),
   );
-  return mapLimited(all, SUMS_AT_A_TIME, async (partition) => ({
-    ...partition,
-    ...(await deps.documents.sums(partition.pk)),
-  }));
+  return mapLimited(all, PARTITIONS_AT_A_TIME, async (partition) => {
+    const { dataset, pk } = partition;
+    const sums = unnoticed.wants(dataset)
+      ? await sumPages(deps, pk, (documents) => unnoticed.look(pk, documents))
+      : await deps.documents.sums(pk);
+    return { ...partition, ...sums };
+  });
+}
+
+/** Adds up the versions of a partition's documents, which are shown to `look` on the way. */
+async function sumPages(
+  deps: LedgerDeps,
+  pk: string,
+  look: (documents: readonly StoredDocument[]) => Promise<void>,
+): Promise<{ documents: number; versions: number }> {
+  let [documents, versions] = [0, 0];
+  for (let continuation: string | undefined; ;) {
+    const page = await deps.documents.page(pk, DOCUMENTS, continuation);
+    documents += page.documents.length;
+    for (const { _hw } of page.documents) versions += _hw.version;
+    await look(page.documents);
+    continuation = page.continuation;
+    if (continuation === undefined) return { documents, versions };
+  }
 }
 
 /** Buckets whose versions are neither what the verdicts say nor on the way to it. */

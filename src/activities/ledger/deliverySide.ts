@@ -9,7 +9,6 @@ import {
   type DeliveryCounts,
 } from '../../domain/ledger/rows';
 import type { LedgerDeps } from './deps';
-import { findUnnoticed } from './unnoticed';
 
 const ROWS = 1_000;
 
@@ -19,23 +18,21 @@ export interface SubscriptionCounts extends DeliveryCounts {
   readonly balanced: boolean;
 }
 
-/**
- * Counts, for each subscription, what became of the versions it is owed, and looks for versions that are owed and that no
- * row knows of.
- */
-export async function countDeliveries(deps: LedgerDeps, faults: Faults): Promise<SubscriptionCounts[]> {
-  // First of all: what the feed has handled by now must be found in the rows that are read after this.
-  const leases = await deps.leases.all();
-  const all = (await deps.subscriptions.all()).map(({ subscription }) => subscription);
-  // The rows of a deleted one are being removed.
-  const counted = all.filter(({ status }) => status !== 'deleted');
-  const sums = new Map<string, DeliveryCounts>();
-  for (const { id } of counted) sums.set(id, await addUp(deps, id, faults));
-  await findUnnoticed(deps, counted, leases, faults);
-  return counted.map(({ id, status }) => {
-    const counts = sums.get(id) ?? noDeliveries();
-    return { id, status, ...counts, balanced: deliveriesAddUp(counts) && faults.none('subscription', id) };
-  });
+/** Counts, for each subscription, what became of the versions that it is owed. */
+export async function countDeliveries(
+  deps: LedgerDeps,
+  subscriptions: readonly Subscription[],
+  faults: Faults,
+): Promise<SubscriptionCounts[]> {
+  const sums: { subscription: Subscription; counts: DeliveryCounts }[] = [];
+  for (const subscription of subscriptions)
+    sums.push({ subscription, counts: await addUp(deps, subscription.id, faults) });
+  return sums.map(({ subscription: { id, status }, counts }) => ({
+    id,
+    status,
+    ...counts,
+    balanced: deliveriesAddUp(counts) && faults.none('subscription', id),
+  }));
 }
 
 async function addUp({ rows, now }: LedgerDeps, id: string, faults: Faults): Promise<DeliveryCounts> {

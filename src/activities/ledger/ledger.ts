@@ -4,6 +4,7 @@ import { Faults, type LedgerFault } from '../../domain/ledger/faults';
 import { countDatasets, type DatasetCounts } from './batchSide';
 import { countDeliveries, type SubscriptionCounts } from './deliverySide';
 import type { LedgerDeps } from './deps';
+import { Unnoticed } from './unnoticed';
 
 /** Whether everything that was accepted is accounted for, and when not, what. */
 export interface Ledger {
@@ -25,8 +26,16 @@ export interface Ledger {
 export async function countLedger(deps: LedgerDeps): Promise<Ledger> {
   const at = deps.now().toISOString();
   const faults = new Faults();
-  const datasets = await countDatasets(deps, faults);
-  const subscriptions = await countDeliveries(deps, faults);
+  // First of all: what the feed has handled by now must be found in the rows, which are read later.
+  const leases = await deps.leases.all();
+  // The rows of a deleted subscription are being removed.
+  const counted = (await deps.subscriptions.all())
+    .map(({ subscription }) => subscription)
+    .filter(({ status }) => status !== 'deleted');
+  const unnoticed = new Unnoticed(deps, counted, leases);
+  const datasets = await countDatasets(deps, unnoticed, faults);
+  await unnoticed.name(faults);
+  const subscriptions = await countDeliveries(deps, counted, faults);
   let counts = noCounts();
   let [documents, versions] = [0, 0];
   for (const { documents: held, versions: made, balanced: _, ...own } of datasets.values()) {

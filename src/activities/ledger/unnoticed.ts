@@ -1,16 +1,11 @@
 import type { RowProgress } from '../../clients/rows';
-import { mapLimited } from '../../clients/once';
 import { changedAt, datasetOf, type StoredDocument } from '../../domain/egress/document';
 import { concerns, isOwedTo } from '../../domain/egress/interest';
 import { rowId, rowPartition } from '../../domain/egress/row';
 import { isOwed, termAt, type Subscription } from '../../domain/egress/subscription';
-import { BUCKETS, partitionKey } from '../../domain/keys';
 import type { Faults, LedgerFault } from '../../domain/ledger/faults';
 import { hasHandled, type FeedLease } from '../../domain/ledger/lease';
 import type { LedgerDeps } from './deps';
-
-const DOCUMENTS = 500;
-const PARTITIONS_AT_A_TIME = 2;
 
 /** When so many are found, the search ends. */
 const MAX_CANDIDATES = 1_000;
@@ -34,31 +29,50 @@ interface Candidate {
 /**
  * Looks for versions that a subscription is owed and that its row does not know of, although the change feed has handled
  * them. What the feed has not handled is in flight.
- * @param leases read before anything else
  */
-export async function findUnnoticed(
-  deps: LedgerDeps,
-  subscriptions: readonly Subscription[],
-  leases: readonly FeedLease[],
-  faults: Faults,
-): Promise<void> {
-  const owed = subscriptions.filter(isOwed);
-  const datasets = new Set(owed.flatMap(({ terms }) => terms.flatMap((term) => term.datasets)));
-  if (leases.length === 0 || datasets.size === 0) return;
-  const partitions = [...datasets].flatMap((dataset) =>
-    Array.from({ length: BUCKETS }, (_, bucket) => partitionKey(dataset, bucket)),
-  );
-  const found: Candidate[] = [];
-  await mapLimited(partitions, PARTITIONS_AT_A_TIME, async (pk) => {
-    for (let continuation: string | undefined; found.length < MAX_CANDIDATES;) {
-      const page = await deps.documents.page(pk, DOCUMENTS, continuation);
-      const candidates = await candidatesAmong(deps, owed, page.documents);
-      found.push(...(await handledAmong(deps, leases, pk, candidates)));
-      continuation = page.continuation;
-      if (continuation === undefined) break;
+export class Unnoticed {
+  private readonly owed: readonly Subscription[];
+  private readonly datasets: ReadonlySet<string>;
+  private readonly found: Candidate[] = [];
+
+  /** @param leases read before any document or row */
+  constructor(
+    private readonly deps: LedgerDeps,
+    subscriptions: readonly Subscription[],
+    private readonly leases: readonly FeedLease[],
+  ) {
+    // Without a lease nothing has been handled yet.
+    this.owed = leases.length === 0 ? [] : subscriptions.filter(isOwed);
+    this.datasets = new Set(this.owed.flatMap(({ terms }) => terms.flatMap((term) => term.datasets)));
+  }
+
+  /** Whether the documents of this data set are to be shown. */
+  wants(dataset: string): boolean {
+    return this.datasets.has(dataset) && this.found.length < MAX_CANDIDATES;
+  }
+
+  /** Takes a page of the documents of one partition. */
+  async look(pk: string, documents: readonly StoredDocument[]): Promise<void> {
+    const candidates = await candidatesAmong(this.deps, this.owed, documents);
+    this.found.push(...(await handledAmong(this.deps, this.leases, pk, candidates)));
+  }
+
+  /**
+   * Reads subscription and row of each once more, and names what is still so: it may have been repaired meanwhile, or
+   * be owed no longer.
+   */
+  async name(faults: Faults): Promise<void> {
+    if (this.found.length === 0) return;
+    await this.deps.pause();
+    const all = await this.deps.subscriptions.all();
+    const present = new Map(all.map(({ subscription }) => [subscription.id, subscription]));
+    for (const { subscription: before, document } of this.found) {
+      const subscription = present.get(before.id);
+      if (!subscription || !isOwed(subscription)) continue;
+      const row = (await rowsOf(this.deps, subscription, [document])).get(document.id);
+      if (isBehind(subscription, document, row)) faults.add(faultOf(subscription, document, row));
     }
-  });
-  await confirm(deps, found, faults);
+  }
 }
 
 async function candidatesAmong(
@@ -144,23 +158,6 @@ function* closeTogether(candidates: readonly Candidate[]): Generator<Candidate[]
     last = candidate.document._ts;
   }
   if (part.length > 0) yield part;
-}
-
-/** Reads subscription, document and row of each once more: it may have been repaired, or have become void. */
-async function confirm(deps: LedgerDeps, found: readonly Candidate[], faults: Faults): Promise<void> {
-  if (found.length === 0) return;
-  await deps.pause();
-  const present = new Map<string, Subscription>();
-  for (const { subscription } of await deps.subscriptions.all()) present.set(subscription.id, subscription);
-  for (const candidate of found) {
-    const subscription = present.get(candidate.subscription.id);
-    if (!subscription || !isOwed(subscription)) continue;
-    // Versions that came since may be in flight: what is asked is whether this one is known by now.
-    const rows = await rowsOf(deps, subscription, [candidate.document]);
-    const row = rows.get(candidate.document.id);
-    if (isBehind(subscription, candidate.document, row))
-      faults.add(faultOf(subscription, candidate.document, row));
-  }
 }
 
 function faultOf(

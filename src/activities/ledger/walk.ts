@@ -37,7 +37,7 @@ export async function* walkBatches(deps: WalkDeps, size: number): AsyncGenerator
     for (let after = window.after; ;) {
       const page = await deps.batches.byId(after, window.upTo, BATCHES);
       for (const { batch } of page) {
-        yield* checked(deps, batch, unclaimed.get(batch.id) ?? []);
+        yield await checked(deps, batch, unclaimed.get(batch.id) ?? []);
         unclaimed.delete(batch.id);
       }
       if (page.length < BATCHES) break;
@@ -45,7 +45,7 @@ export async function* walkBatches(deps: WalkDeps, size: number): AsyncGenerator
     }
     for (const [id, files] of unclaimed) {
       const found = await deps.batches.read(id);
-      if (found) yield* checked(deps, found.batch, files);
+      if (found) yield await checked(deps, found.batch, files);
       else yield { type: 'fault', fault: missingBatch(id, files.length) };
     }
   }
@@ -71,21 +71,18 @@ async function* windowsOf({ blobs }: WalkDeps, size: number): AsyncGenerator<Win
   yield { after, upTo: undefined, files };
 }
 
-async function* checked(deps: WalkDeps, batch: Batch, listed: readonly ListedBlob[]): AsyncGenerator<Walked> {
+async function checked(deps: WalkDeps, batch: Batch, listed: readonly ListedBlob[]): Promise<Walked> {
   const { files, faults } = await describe(deps, batch, listed);
-  let check = checkBatch(batch, files);
+  const check = checkBatch(batch, files);
   if (isClosed(batch.status) && check.missing.length > 0) {
     const again: ListedBlob[] = [];
     for await (const blob of deps.blobs.list('verdicts', `${batch.id}/`)) again.push(blob);
-    if (again.length > listed.length) return yield* checked(deps, batch, again);
-    // A file that cannot be read is not missing.
-    const unread = new Set(faults.map(({ chunk }) => chunk));
-    check = {
-      ...check,
-      faults: check.faults.filter(({ chunk }) => chunk === undefined || !unread.has(chunk)),
-    };
+    if (again.length > listed.length) return checked(deps, batch, again);
   }
-  yield { type: 'batch', batch, check: { ...check, faults: [...faults, ...check.faults] } };
+  // A file that does not tell its counts is not missing.
+  const unread = new Set(faults.map(({ chunk }) => chunk));
+  const others = check.faults.filter(({ chunk }) => chunk === undefined || !unread.has(chunk));
+  return { type: 'batch', batch, check: { ...check, faults: [...faults, ...others] } };
 }
 
 async function describe(
