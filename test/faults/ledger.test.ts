@@ -1,0 +1,149 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CosmosClient, type Container } from '@azure/cosmos';
+import { BlobServiceClient } from '@azure/storage-blob';
+import type { Ledger } from '../../src/activities/ledger/ledger';
+import { rowId, rowPartition } from '../../src/domain/egress/row';
+import { bucketOf, documentId } from '../../src/domain/keys';
+import { APP_DIR } from '../../tools/lib/app';
+import { headwater, type Headwater } from '../support/headwater';
+import { Receiver } from '../support/receiver';
+
+const PRELOAD = join(APP_DIR, 'build', 'test', 'faults', 'support', 'ledger-faults.js');
+
+let folder: string;
+let hw: Headwater;
+const receiver = new Receiver();
+let subscription: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'headwater-ledger-'));
+  hw = await headwater({ environment: { HEADWATER_FAULT_DIR: folder }, workerRequire: [PRELOAD] });
+  subscription = await subscribe(await receiver.start());
+});
+afterAll(async () => {
+  receiver.close();
+  await hw?.dispose();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const container = (name: string): Container =>
+  new CosmosClient(hw.cloud.settings['Cosmos'] ?? '').database('headwater').container(name);
+
+/** Nothing is said of changes that were made right after a subscription began: this one began a while ago. */
+async function subscribe(url: string): Promise<string> {
+  const created = await hw.api.request('/api/subscriptions', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ url, datasets: ['things'] }),
+  });
+  const { id } = (await created.json()) as { id: string };
+  const from = Math.floor(Date.now() / 1000) - 600;
+  await container('subscriptions')
+    .item(id, id)
+    .patch([{ op: 'set', path: '/terms/0/from', value: from }]);
+  return id;
+}
+
+const ledger = (): Promise<Ledger> => hw.api.get<Ledger>('/api/ledger');
+
+/** What is named, in a stable order. */
+const named = ({ faults }: Ledger): object[] =>
+  faults
+    .map(({ detail: _, ...names }) => names)
+    .toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+
+async function until(condition: (now: Ledger) => boolean): Promise<Ledger> {
+  for (let turn = 0; turn < 300; turn++) {
+    const now = await ledger();
+    if (condition(now)) return now;
+    await delay(100);
+  }
+  throw new Error(`It never came to that: ${JSON.stringify(await ledger())}`);
+}
+
+async function land(...records: object[]): Promise<string> {
+  const { batchId } = await hw.api.post('things', records.map((record) => JSON.stringify(record)).join('\n'));
+  await hw.api.closed(batchId);
+  return batchId;
+}
+
+const settled = (now: Ledger): boolean =>
+  now.subscriptions.every(({ versions, delivered, superseded }) => delivered + superseded === versions);
+
+async function changeRow(key: string, change: (row: Record<string, unknown>) => object): Promise<void> {
+  const [id, pk] = [rowId('things', documentId(key)), rowPartition(subscription, key)];
+  const { resource } = await container('deliveries').item(id, pk).read<Record<string, unknown>>();
+  await container('deliveries').items.upsert({ ...resource, ...change(resource ?? {}) });
+}
+
+test('names what was lost, each by its name, and what can be repaired is repaired', async () => {
+  const keys = Array.from({ length: 20 }, (_, index) => `key ${index}`);
+  // While a verdict file is missing, what else is wrong in its buckets may not show.
+  const apart = new Set(['key 0', 'new'].map(bucketOf));
+  const others = Array.from({ length: 20 }, (_, index) => `other ${index}`).filter(
+    (key) => !apart.has(bucketOf(key)),
+  );
+  const first = await land(...keys.map((path) => ({ path })));
+  const unfiled = await land(...others.map((path) => ({ path })));
+  const second = await land(...keys.slice(10).map((path) => ({ path, size: 1 })));
+  expect(await until((now) => settled(now) && now.subscriptions[0]?.versions !== 0)).toMatchObject({
+    balanced: true,
+    datasets: { things: { accepted: 30 + others.length, versions: 30 + others.length, balanced: true } },
+    faultCount: 0,
+  });
+  const blobs = BlobServiceClient.fromConnectionString(hw.cloud.settings['AzureWebJobsStorage'] ?? '');
+  await blobs.getContainerClient('verdicts').deleteBlob(`${unfiled}/00000.ndjson`);
+  await container('deliveries')
+    .item(rowId('things', documentId('key 3')), rowPartition(subscription, 'key 3'))
+    .delete();
+  await changeRow('key 4', (row) => ({ delivered: Number(row['delivered']) + 1 }));
+  await changeRow('key 5', (row) => ({ owed: Number(row['owed']) + 1 }));
+  await changeRow('key 15', (row) => ({ owed: 1, settled: 1, delivered: Number(row['delivered']) - 1 }));
+  const counts = { upserted: 9, unchanged: 1, stale: 0, quarantined: 0, deadLettered: 0, notApplied: 0 };
+  await container('batches')
+    .item(second, second)
+    .patch([{ op: 'set', path: '/counts', value: counts }]);
+  const skipping = await land(
+    { path: 'key 0', note: 'never written' },
+    { path: 'new', note: 'never written' },
+  );
+  await land({ path: 'key 1', note: 'passed over' }, { path: 'late', note: 'passed over' });
+
+  const wrong = await until((now) => now.faults.some(({ key }) => key === 'late'));
+  const row = { dataset: 'things', subscription };
+  const skipped = [
+    { code: 'skipped-write', dataset: 'things', batchId: skipping, chunk: 0, key: 'key 0' },
+    { code: 'skipped-write', dataset: 'things', batchId: skipping, chunk: 0, key: 'new' },
+  ];
+  const tampered = [
+    { code: 'row-forgotten', ...row, key: 'key 5' },
+    { code: 'row-unbalanced', ...row, key: 'key 4' },
+    { code: 'summary-differs', dataset: 'things', batchId: second },
+  ];
+  const found = named(wrong).map((fault) => fault as Record<string, unknown>);
+  expect(found.filter(({ code }) => code === 'skipped-write')).toEqual(skipped);
+  expect(found).toEqual(expect.arrayContaining(tampered));
+  expect(found).toEqual(
+    expect.arrayContaining([
+      { code: 'missing-verdicts', dataset: 'things', batchId: unfiled, chunk: 0 },
+      { code: 'missing-row', ...row, key: 'key 3', batchId: first },
+      { code: 'missing-row', ...row, key: 'late', batchId: expect.any(String) },
+      { code: 'row-behind', ...row, key: 'key 1', batchId: expect.any(String) },
+      { code: 'row-behind', ...row, key: 'key 15', batchId: second },
+    ]),
+  );
+  expect(wrong).toMatchObject({ balanced: false, faultCount: 10, datasets: { things: { balanced: false } } });
+
+  writeFileSync(join(folder, 'repair'), '');
+  const repaired = await until((now) => now.faultCount === 5 && !now.subscriptions[0]?.pending.due);
+  expect(named(repaired)).toEqual(named({ faults: [...skipped, ...tampered] } as unknown as Ledger));
+  expect(repaired.datasets['things']).toMatchObject({
+    accepted: 34 + others.length,
+    upserted: 34 + others.length,
+    inFlight: 0,
+  });
+  expect(receiver.events.filter(({ subject }) => subject.includes('late')).length).toBe(1);
+});
