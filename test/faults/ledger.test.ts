@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CosmosClient, type Container } from '@azure/cosmos';
+import type { Container } from '@azure/cosmos';
 import { BlobServiceClient } from '@azure/storage-blob';
 import type { Ledger } from '../../src/activities/ledger/ledger';
 import { rowId, rowPartition } from '../../src/domain/egress/row';
 import { bucketOf, documentId } from '../../src/domain/keys';
 import { APP_DIR } from '../../tools/lib/app';
-import { headwater, type Headwater } from '../support/headwater';
+import { cosmosContainer, headwater, subscribeSince, type Headwater } from '../support/headwater';
 import { Receiver } from '../support/receiver';
 
 const PRELOAD = join(APP_DIR, 'build', 'test', 'faults', 'support', 'ledger-faults.js');
@@ -21,7 +21,7 @@ let subscription: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'headwater-ledger-'));
   hw = await headwater({ environment: { HEADWATER_FAULT_DIR: folder }, workerRequire: [PRELOAD] });
-  subscription = await subscribe(await receiver.start());
+  subscription = await subscribeSince(hw, { url: await receiver.start(), datasets: ['things'] });
 });
 afterAll(async () => {
   receiver.close();
@@ -29,24 +29,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const container = (name: string): Container =>
-  new CosmosClient(hw.cloud.settings['Cosmos'] ?? '').database('headwater').container(name);
-
-/** Nothing is said of changes that were made right after a subscription began: this one began a while ago. */
-async function subscribe(url: string): Promise<string> {
-  const created = await hw.api.request('/api/subscriptions', {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ url, datasets: ['things'] }),
-  });
-  const { id } = (await created.json()) as { id: string };
-  const from = Math.floor(Date.now() / 1000) - 600;
-  await container('subscriptions')
-    .item(id, id)
-    .patch([{ op: 'set', path: '/terms/0/from', value: from }]);
-  return id;
-}
-
+const container = (name: string): Container => cosmosContainer(hw, name);
 const ledger = (): Promise<Ledger> => hw.api.get<Ledger>('/api/ledger');
 
 /** What is named, in a stable order. */

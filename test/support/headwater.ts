@@ -1,6 +1,7 @@
 import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CosmosClient, type Container } from '@azure/cosmos';
 import type { LocalCloud } from '../../local/start';
 import { Api } from '../../tools/lib/api';
 import { APP_DIR, startHeadwater } from '../../tools/lib/app';
@@ -90,4 +91,27 @@ export async function headwater(options: HeadwaterOptions = {}): Promise<Headwat
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * Subscribes, and moves the beginning of the subscription back by ten minutes: the ledger says nothing of changes that were
+ * made right after one began.
+ */
+export async function subscribeSince(hw: Headwater, members: object): Promise<string> {
+  const created = await hw.api.request('/api/subscriptions', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(members),
+  });
+  if (!created.ok) throw new Error(`Not subscribed: ${created.status} ${await created.text()}`);
+  const { id } = (await created.json()) as { id: string };
+  const subscriptions = cosmosContainer(hw, 'subscriptions');
+  const from = Math.floor(Date.now() / 1000) - 600;
+  await subscriptions.item(id, id).patch([{ op: 'set', path: '/terms/0/from', value: from }]);
+  return id;
+}
+
+/** A container of the app's database, past the app. */
+export function cosmosContainer(hw: Headwater, name: string): Container {
+  return new CosmosClient(hw.cloud.settings['Cosmos'] ?? '').database('headwater').container(name);
 }
