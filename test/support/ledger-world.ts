@@ -30,7 +30,7 @@ export class LedgerWorld {
   private reads = 0;
 
   /**
-   * @param pace which batch moves on at each read
+   * @param pace which batch moves on at each read, over and over; one that does not exist: none
    */
   constructor(
     plans: readonly Plan[],
@@ -85,7 +85,7 @@ export class LedgerWorld {
 
   private async moveOn(): Promise<void> {
     const chosen = this.pace[this.reads++ % Math.max(1, this.pace.length)];
-    if (chosen !== undefined) await this.runs[chosen % this.runs.length]?.next();
+    if (chosen !== undefined) await this.runs[chosen]?.next();
   }
 
   private readonly blobs = {

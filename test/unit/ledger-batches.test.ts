@@ -13,14 +13,16 @@ const plan = fc.array(fc.uniqueArray(fc.constantFrom(...keys), { minLength: 1 })
   maxLength: 3,
 });
 const plans = fc.array(plan, { minLength: 1, maxLength: 4 });
-const pace = fc.array(fc.nat(11), { maxLength: 60 });
+// Now and then one of them moves on, so that all are on their way for as long as the ledger counts.
+const pace = fc.array(fc.nat(15), { minLength: 100, maxLength: 400, size: 'max' });
+const RUNS = { numRuns: 150 };
 
 describe('the ledger', () => {
   test('never finds anything wrong while nothing is, and counts every record at any moment', async () => {
     await fc.assert(
       fc.asyncProperty(plans, pace, async (plans, pace) => {
         const world = new LedgerWorld(plans, pace);
-        for (let count = 0; count < 2; count++) {
+        for (let count = 0; count < 3; count++) {
           const { balanced, faults, total } = await countLedger(world.deps);
           expect(faults).toEqual([]);
           expect(balanced).toBe(true);
@@ -37,6 +39,7 @@ describe('the ledger', () => {
           versions: records,
         });
       }),
+      RUNS,
     );
   });
 
