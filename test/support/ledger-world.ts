@@ -28,6 +28,8 @@ export class LedgerWorld {
   readonly documents = new Map<string, { version: number; batchId: string; index: number }>();
   private readonly runs: AsyncGenerator<void>[];
   private reads = 0;
+  /** How often something seemed wrong. */
+  pauses = 0;
 
   /**
    * @param pace which batch moves on at each read, over and over; one that does not exist: none
@@ -172,6 +174,9 @@ export class LedgerWorld {
     leases: { all: async () => [] },
     datasets: ['things'],
     now: () => new Date(TIME),
-    pause: () => this.moveOn(),
+    pause: () => {
+      this.pauses++;
+      return this.moveOn();
+    },
   };
 }
