@@ -46,7 +46,12 @@ export class LedgerWorld {
 
   /** Lets everything come to its end. */
   async finish(): Promise<void> {
-    for (const run of this.runs) while ((await run.next()).done !== true);
+    for (const batch of this.runs.keys()) await this.move(batch, Infinity);
+  }
+
+  /** Lets one batch take so many steps: reserved, split, one for each record and each verdict file, closed. */
+  async move(batch: number, steps: number): Promise<void> {
+    for (let step = 0; step < steps; step++) if ((await this.runs[batch]?.next())?.done !== false) return;
   }
 
   private async *run(plan: Plan, number: number): AsyncGenerator<void> {

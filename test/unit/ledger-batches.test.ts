@@ -108,6 +108,34 @@ describe('the ledger', () => {
     ]);
   });
 
+  test('does not name a key when it may be another one that is on its way', async () => {
+    const world = new LedgerWorld([[['b'], ['b']], [['b']]], []);
+    await world.move(0, Infinity);
+    await world.move(1, 2);
+    world.batches.delete(LedgerWorld.idOf(0));
+    const { faults } = await countLedger(world.deps);
+    expect(faults).toContainEqual({
+      code: 'unexplained-version',
+      dataset: 'things',
+      bucket: bucketOf('b'),
+      detail: '2 versions, 0 records upserted, at most 1 on the way.',
+    });
+  });
+
+  test('lists a batch again that was closed after the listing had passed it', async () => {
+    const world = new LedgerWorld([[['a'], ['b']], [['c']]], []);
+    const { byId } = world.deps.batches;
+    const batches: typeof world.deps.batches = {
+      ...world.deps.batches,
+      byId: async (...page) => {
+        await world.finish();
+        return byId(...page);
+      },
+    };
+    const { balanced, total } = await countLedger({ ...world.deps, batches });
+    expect({ balanced, ...total }).toMatchObject({ balanced: true, accepted: 3, upserted: 3, versions: 3 });
+  });
+
   test('names a verdict file that does not tell its counts, or tells others than its lines', async () => {
     const world = new LedgerWorld([[['a']], [['b']]], []);
     await world.finish();
