@@ -53,7 +53,11 @@ export class Listeners {
     // The SDKs take long to load: only a host that needs them does.
     if (trigger && type === 'cosmosdbtrigger') {
       const options = readCosmosTrigger(trigger, this.settings);
-      this.take(fn.name, 'leases (give each a leaseContainerPrefix)', [options.monitored, options.leases]);
+      const { connectionString, database, container, prefix } = options.leases;
+      this.take(fn.name, 'leases (give each a leaseContainerPrefix)', [
+        options.monitored,
+        [connectionString, database, container, prefix],
+      ]);
       this.prepared.push(() => {
         const { CosmosListener } = require('./cosmos-listener') as typeof CosmosModule;
         return new CosmosListener(fn.name, options, deliver);
@@ -107,12 +111,27 @@ export class Listeners {
     return (trigger, life, metadata) =>
       runWithRetries(
         policy,
-        (retry) =>
-          this.invoke({ name, trigger, metadata: { ...metadata, sys: systemMetadata(name) }, retry }),
+        async (retry) => {
+          const sys = systemMetadata(name);
+          const run = this.invoke({ name, trigger, metadata: { ...metadata, sys }, retry });
+          if (!retry) return run;
+          const failure = await run.then(
+            (reply) => (reply.ok ? undefined : reply.error.message),
+            (error: Error) => error.message,
+          );
+          // A function without a limit of retries would fail without a word; with every word the log would be full.
+          if (failure !== undefined && !life.stopped && isPowerOfTwo(retry.retryCount + 1))
+            log('functions', `"${name}" failed, attempt ${retry.retryCount + 1}: ${failure}`);
+          return run;
+        },
         (ms) => life.pause(ms),
         () => life.stopped,
       );
   }
+}
+
+function isPowerOfTwo(count: number): boolean {
+  return Number.isInteger(Math.log2(count));
 }
 
 /** What the platform tells every function of its invocation. */
