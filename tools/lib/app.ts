@@ -30,7 +30,9 @@ export function startHeadwater(
     settings: (keys) => ({
       // Made from a secret of this store, so that links stay valid over a restart.
       HEADWATER_SIGNING_KEY: createHmac('sha256', keys.functions.master).update('signed links').digest('hex'),
-      HEADWATER_ENCRYPTION_KEY: createHmac('sha256', keys.functions.master).update('encryption').digest('hex'),
+      HEADWATER_ENCRYPTION_KEY: createHmac('sha256', keys.functions.master)
+        .update('encryption')
+        .digest('hex'),
       // Consumers on a laptop listen there, and speak HTTP.
       HEADWATER_ALLOW_LOCAL_WEBHOOKS: 'true',
       ...(typeof options.settings === 'function' ? options.settings(keys) : options.settings),
