@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Database } from '../shared/database';
 import { Activities } from './activities';
+import { Children } from './children';
 import { Clock } from './clock';
 import { Episodes } from './episodes';
 import {
@@ -10,8 +11,9 @@ import {
   executionTerminated,
   orchestratorCompleted,
 } from './history';
-import { Instance, restore, type Incoming } from './instance';
+import { Instance, type Incoming } from './instance';
 import { listPage, type ListPage, type ListQuery } from './query';
+import { recover } from './recovery';
 import type { Runner } from './runner';
 import { Store, TERMINAL, type Ending, type EpisodeRow, type InstanceRow, type RuntimeStatus } from './store';
 import { Timers } from './timers';
@@ -67,6 +69,7 @@ export class DurableEngine {
   private readonly log: (text: string) => void;
   private readonly activities: Activities;
   private readonly timers: Timers;
+  private readonly children: Children;
   private readonly episodes: Episodes;
   private lastInstance: number;
   private lastInbox: number;
@@ -90,12 +93,23 @@ export class DurableEngine {
       deliver,
     );
     this.timers = new Timers(this.clock, deliver);
+    this.children = new Children({
+      clock: this.clock,
+      store: this.store,
+      live: this.live,
+      nextInstance: () => ++this.lastInstance,
+      nextInbox: () => ++this.lastInbox,
+      begin: (child) => this.episodes.schedule(child),
+      deliver,
+      log: this.log,
+    });
     this.episodes = new Episodes({
       runner: options.runner,
       clock: this.clock,
       store: this.store,
       activities: this.activities,
       timers: this.timers,
+      children: this.children,
       limit: options.maxConcurrentOrchestrators ?? DEFAULT_ORCHESTRATORS,
       verifyEvery: options.verifyEvery ?? DEFAULT_VERIFY_EVERY,
       alwaysReplay: options.alwaysReplay ?? false,
@@ -108,19 +122,7 @@ export class DurableEngine {
   start(): void {
     if (this.started) return;
     this.started = true;
-    const bySeq = new Map<number, Instance>();
-    for (const row of this.store.liveInstances()) {
-      const instance = new Instance(row, true);
-      restore(instance, this.store.episodes(row.seq));
-      this.live.set(instance.id, instance);
-      bySeq.set(row.seq, instance);
-    }
-    const orphans: number[] = [];
-    for (const { seq, instance: owner, event } of this.store.inbox()) {
-      const instance = bySeq.get(owner);
-      if (instance) instance.queue.push({ event, inbox: seq });
-      else orphans.push(seq);
-    }
+    const orphans = recover(this.store, this.live);
     if (orphans.length > 0) {
       void this.database.write(() => orphans.forEach((seq) => this.store.removeFromInbox(seq)));
     }
@@ -174,6 +176,7 @@ export class DurableEngine {
       input: request.input,
       generation: previous ? previous.generation + 1 : 0,
       carried: null,
+      parent: null,
       created,
       status: 'Pending',
       output: null,
@@ -258,19 +261,22 @@ export class DurableEngine {
     const pending = [...instance.current, ...instance.queue].filter(({ inbox }) => inbox !== undefined);
     const raised = pending.map(({ event }) => event);
     const events = [...raised, executionTerminated(reason, at), orchestratorCompleted(updated)].join(',');
+    const report = this.children.report(instance, ending);
     try {
       await this.database.write(() => {
         this.store.appendEpisode(instance.seq, instance.episodes, { started, events, decisions: null });
-        for (const { inbox } of pending) if (inbox !== undefined) this.store.removeFromInbox(inbox);
+        if (report) this.children.store(report);
         this.store.end(instance.seq, ending, instance.custom, updated);
       });
     } catch (error) {
       instance.closed = false;
+      this.episodes.schedule(instance);
       throw error;
     }
     this.episodes.count(pending.length + 1, instance.episodes === 0, true);
     instance.ended = ending;
     this.forget(instance);
+    if (report) this.children.deliver(report);
     return 'done';
   }
 
@@ -305,13 +311,13 @@ export class DurableEngine {
   private resume(instance: Instance): void {
     for (const task of instance.open.values()) {
       if (task.kind === 'activity') this.activities.add(instance, task);
-      else this.timers.arm(instance, task);
+      else if (task.kind === 'timer') this.timers.arm(instance, task);
     }
+    this.children.check(instance);
     if (instance.episodes === 0 || instance.queue.length > 0) this.episodes.schedule(instance);
   }
 
   private deliver(instance: Instance, incoming: Incoming): void {
-    if (instance.closed) return;
     instance.queue.push(incoming);
     this.episodes.schedule(instance);
   }

@@ -1,4 +1,5 @@
 import { lossDelay, type Activities } from './activities';
+import type { Birth, Children } from './children';
 import type { Clock } from './clock';
 import { orchestratorCompleted } from './history';
 import { applyCompletion, closeTimer, type Incoming, type Instance } from './instance';
@@ -13,6 +14,7 @@ export interface EpisodesOptions {
   store: Store;
   activities: Activities;
   timers: Timers;
+  children: Children;
   /** Orchestrators running at a time. */
   limit: number;
   verifyEvery: number;
@@ -106,7 +108,7 @@ export class Episodes {
     instance.losses = 0;
     if (instance.closed || this.stopped) return;
     this.warn(instance, reply.warnings);
-    const unknown = this.unknownActivity(reply);
+    const unknown = this.unknownFunction(reply);
     if (unknown !== undefined) {
       await this.leaveHanging(instance, unknown);
       return;
@@ -158,20 +160,23 @@ export class Episodes {
     return true;
   }
 
-  private unknownActivity(reply: EpisodeReply): string | undefined {
+  private unknownFunction(reply: EpisodeReply): string | undefined {
     if (reply.kind !== 'state') return undefined;
+    const { runner } = this.options;
     for (const task of reply.tasks) {
-      if (task.kind === 'activity' && !this.options.runner.has('activity', task.name)) return task.name;
+      if (task.kind === 'activity' && !runner.has('activity', task.name)) return `activity '${task.name}'`;
+      if (task.kind === 'child' && !runner.has('orchestrator', task.name))
+        return `orchestrator '${task.name}'`;
     }
     return undefined;
   }
 
-  /** The platform drops an episode that names an unknown activity, and leaves the instance Running for ever. */
-  private async leaveHanging(instance: Instance, activity: string): Promise<void> {
+  /** The platform drops an episode that names an unknown function, and leaves the instance Running for ever. */
+  private async leaveHanging(instance: Instance, unknown: string): Promise<void> {
     const { store, log, clock } = this.options;
     log(
-      `Instance '${instance.id}' of '${instance.name}' calls the activity '${activity}', which does not exist. As on ` +
-        'the platform it stays Running and does nothing more. It goes on when the host is started with that activity.',
+      `Instance '${instance.id}' of '${instance.name}' calls the ${unknown}, which does not exist. As on the platform ` +
+        'it stays Running and does nothing more. It goes on when the host is started with that function.',
     );
     this.putBack(instance);
     const updated = clock.stamp();
@@ -184,12 +189,18 @@ export class Episodes {
 
   /** Writes an episode in one piece, and only then lets its consequences happen. */
   private async commit(instance: Instance, plan: Plan): Promise<void> {
-    const { store, log } = this.options;
+    const { store, children, log } = this.options;
     const { seq, episodes: episode, current } = instance;
     const { started, events, ending, next, custom, completed } = plan;
     const decisions = plan.decisions && !ending ? JSON.stringify(plan.decisions) : null;
+    const births = plan.added.flatMap((task) =>
+      task.kind === 'child' ? children.conceive(instance, task) : [],
+    );
+    const report = ending && children.report(instance, ending);
     const write = store.database.write(() => {
       for (const { inbox } of current) if (inbox !== undefined) store.removeFromInbox(inbox);
+      children.insert(births);
+      if (report) children.store(report);
       if (next) {
         store.replaceExecution(seq, next);
         return;
@@ -203,6 +214,7 @@ export class Episodes {
       await write;
     } catch (error) {
       instance.commit = undefined;
+      children.abandon(births);
       log(
         `Instance '${instance.id}': its episode could not be stored (${(error as Error).message}); it is run again.`,
       );
@@ -211,7 +223,8 @@ export class Episodes {
       return;
     }
     instance.commit = undefined;
-    this.apply(instance, plan);
+    this.apply(instance, plan, births);
+    if (report) children.deliver(report);
   }
 
   /** Counts an episode that was stored, in rows of the platform's history: it has one for each event. */
@@ -221,8 +234,8 @@ export class Episodes {
     this.counted.historyEvents += events + 2 + (isFirst ? 1 : 0) + (isLast ? 1 : 0);
   }
 
-  private apply(instance: Instance, plan: Plan): void {
-    const { activities, timers, onEnded } = this.options;
+  private apply(instance: Instance, plan: Plan, births: Birth[]): void {
+    const { activities, timers, children, onEnded } = this.options;
     this.count(
       instance.current.length + plan.added.length,
       instance.episodes === 0,
@@ -230,6 +243,7 @@ export class Episodes {
     );
     if (plan.next) {
       this.continueAs(instance, plan, plan.next);
+      children.begin(births);
       return;
     }
     for (const { task, failed } of instance.current)
@@ -250,8 +264,9 @@ export class Episodes {
       if (this.stopped) break;
       // An activity that is scheduled with the instance's end still runs, as on the platform.
       if (task.kind === 'activity') activities.add(instance, task, plan.ending !== undefined);
-      else if (!plan.ending && !task.completed) timers.arm(instance, task);
+      else if (task.kind === 'timer' && !plan.ending && !task.completed) timers.arm(instance, task);
     }
+    children.begin(births);
     if (plan.ending) onEnded(instance);
   }
 

@@ -4,8 +4,6 @@ import { ActionType, actionOf, retryStep, type Action, type Executor, type Task 
 type State = Extract<EpisodeReply, { kind: 'state' }>;
 
 const ACTION_WORDS: Record<number, string> = {
-  [ActionType.CallSubOrchestrator]: 'callSubOrchestrator',
-  [ActionType.CallSubOrchestratorWithRetry]: 'callSubOrchestratorWithRetry',
   [ActionType.CallEntity]: 'callEntity',
   [ActionType.CallHttp]: 'callHttp',
   [ActionType.LockEntities]: 'lock',
@@ -30,6 +28,19 @@ function retryPolicy(options: NonNullable<Action['retryOptions']>): RetryPolicy 
   };
 }
 
+function readChild(id: number, action: Action): NewTask {
+  const { functionName: name = '', instanceId, version, retryOptions } = action;
+  return {
+    kind: 'child',
+    id,
+    name,
+    input: JSON.stringify(action.input) ?? null,
+    ...(instanceId ? { instanceId } : {}),
+    ...(version ? { version } : {}),
+    ...(retryOptions ? { retry: retryPolicy(retryOptions) } : {}),
+  };
+}
+
 /** @returns the task, or the word of the SDK's operation that the engine lacks. */
 function readTask(id: number, task: Task): NewTask | string {
   const step = retryStep(task);
@@ -46,6 +57,9 @@ function readTask(id: number, task: Task): NewTask | string {
         input: activityInput(action.input),
         ...(action.retryOptions ? { retry: retryPolicy(action.retryOptions) } : {}),
       };
+    case ActionType.CallSubOrchestrator:
+    case ActionType.CallSubOrchestratorWithRetry:
+      return readChild(id, action);
     case ActionType.CreateTimer: {
       const fireAt = action.fireAt?.getTime() ?? Number.NaN;
       const hop = task.parent?.longRunningTimerIntervalDuration !== undefined;

@@ -10,6 +10,8 @@ export const EventType = {
   TaskCompleted: 5,
   TaskFailed: 6,
   SubOrchestrationInstanceCreated: 7,
+  SubOrchestrationInstanceCompleted: 8,
+  SubOrchestrationInstanceFailed: 9,
   TimerCreated: 10,
   TimerFired: 11,
   OrchestratorStarted: 12,
@@ -26,10 +28,12 @@ export interface HistoryEvent {
   EventId: number;
   Timestamp: string;
   Name?: string;
+  Version?: string | null;
+  InstanceId?: string;
   Input?: string | null;
   Result?: string | null;
-  Reason?: string;
-  Details?: string;
+  Reason?: string | null;
+  Details?: string | null;
   TaskScheduledId?: number;
   TimerId?: number;
   FireAt?: string;
@@ -71,18 +75,32 @@ export interface Execution {
    * as JSON texts joined by commas.
    */
   carried: string | null;
+  /** JSON text of {@link ParentInstance}; null for what has no parent. */
+  parent: string | null;
   created: string;
 }
 
-/** The platform does not number the executions that continue others. */
-export function generationOf({ generation, carried }: Execution): number | null {
-  return carried === null ? generation : null;
+/** Which task of which execution a sub-orchestration is, as the platform writes it into histories. */
+export interface ParentInstance {
+  Name: string;
+  OrchestrationInstance: { InstanceId: string; ExecutionId: string };
+  TaskScheduleId: number;
+  Version: string | null;
+}
+
+export function parentOf({ parent }: { parent: string | null }): ParentInstance | undefined {
+  return parent === null ? undefined : (JSON.parse(parent) as ParentInstance);
+}
+
+/** The platform numbers only the executions that a client started. */
+export function generationOf({ generation, carried, parent }: Execution): number | null {
+  return carried === null && parent === null ? generation : null;
 }
 
 export function executionStarted(of: Execution): string {
   return (
     `{"OrchestrationInstance":{"InstanceId":${json(of.id)},"ExecutionId":"${of.execution}"},"EventType":0,` +
-    `"ParentInstance":null,"Name":${json(of.name)},"Version":${json(of.version)},"Input":${json(of.input)},` +
+    `"ParentInstance":${of.parent ?? 'null'},"Name":${json(of.name)},"Version":${json(of.version)},"Input":${json(of.input)},` +
     `"Tags":null,"Correlation":null,"ParentTraceContext":null,"ScheduledStartTime":null,` +
     `"Generation":${generationOf(of)},"GenerateNewTrace":false,${incoming(of.created)}`
   );
@@ -103,6 +121,32 @@ export function taskCompleted(id: number, result: string | null, at: string): st
 export function taskFailed(id: number, reason: string, details: string, at: string): string {
   return (
     `{"EventType":6,"TaskScheduledId":${id},"Reason":${json(reason)},"Details":${json(details)},` +
+    `"FailureDetails":null,${incoming(at)}`
+  );
+}
+
+/** @param instance the id of the sub-orchestration's instance */
+export function childCreated(
+  id: number,
+  name: string,
+  version: string | null,
+  instance: string,
+  at: string,
+): string {
+  return (
+    `{"EventType":7,"Name":${json(name)},"Version":${json(version)},"InstanceId":${json(instance)},"Input":null,` +
+    `"ClientSpanId":null,"Tags":null,"EventId":${id},"IsPlayed":false,"Timestamp":"${at}"}`
+  );
+}
+
+/** @param result JSON text, or null when the sub-orchestration returned nothing. */
+export function childCompleted(id: number, result: string | null, at: string): string {
+  return `{"EventType":8,"TaskScheduledId":${id},"Result":${json(result)},${incoming(at)}`;
+}
+
+export function childFailed(id: number, reason: string | null, details: string | null, at: string): string {
+  return (
+    `{"EventType":9,"TaskScheduledId":${id},"Reason":${json(reason)},"Details":${json(details)},` +
     `"FailureDetails":null,${incoming(at)}`
   );
 }
@@ -132,7 +176,7 @@ export function executionPaused(kind: 19 | 20, reason: string | null, at: string
 
 /** The platform's limits for timers: https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-timers */
 const PAYLOAD_TAIL =
-  '"parentInstanceId":null,"sourceInstanceId":null,"upperSchemaVersion":1,"upperSchemaVersionNew":3,' +
+  '"sourceInstanceId":null,"upperSchemaVersion":1,"upperSchemaVersionNew":3,' +
   '"longRunningTimerIntervalDuration":"3.00:00:00","maximumShortTimerDuration":"6.00:00:00",' +
   // The misspelling is the platform's.
   '"defaultHttpAsyncRequestSleepTimeMillseconds":30000}';
@@ -145,10 +189,11 @@ export function triggerPayload(
   events: string,
 ): string {
   const start = isFirstEpisode ? executionStarted(of) : asPlayed(executionStarted(of));
+  const parent = parentOf(of)?.OrchestrationInstance.InstanceId ?? null;
   const history = `${orchestratorStarted(firstStarted)},${start}${events === '' ? '' : `,${events}`}`;
   return (
     `{"history":[${history}],"input":${of.input ?? 'null'},"instanceId":${json(of.id)},` +
-    `"isReplaying":${!isFirstEpisode},${PAYLOAD_TAIL}`
+    `"isReplaying":${!isFirstEpisode},"parentInstanceId":${json(parent)},${PAYLOAD_TAIL}`
   );
 }
 

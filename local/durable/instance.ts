@@ -1,6 +1,6 @@
 import { stampToMillis } from './clock';
 import { EventType, type Execution, type HistoryEvent } from './history';
-import type { NewTask, RetryPolicy } from './runner';
+import type { NewChild, NewTask, RetryPolicy } from './runner';
 import type { Decisions, EpisodeRow, Ending, InstanceRow, NextExecution, RuntimeStatus } from './store';
 
 export interface ActivityTask {
@@ -24,12 +24,26 @@ export interface TimerTask {
   handle?: NodeJS.Timeout;
 }
 
-export type OpenTask = ActivityTask | TimerTask;
-
-/** How far the retries of one activity are. */
-export interface Retries {
+/** A sub-orchestration. */
+export interface ChildTask {
+  kind: 'child';
+  id: number;
   name: string;
-  input: string;
+  version: string | null;
+  input: string | null;
+  /** The id of its instance. */
+  child: string;
+  root: number | undefined;
+  completed: boolean;
+}
+
+export type OpenTask = ActivityTask | ChildTask | TimerTask;
+
+type RetriedTask = Extract<NewTask, { kind: 'activity' }> | NewChild;
+
+/** How far the retries of one activity or sub-orchestration are. */
+export interface Retries {
+  task: RetriedTask;
   policy: RetryPolicy;
   failures: number;
   /** Unix milliseconds. */
@@ -61,6 +75,7 @@ export class Instance implements Execution {
   input: string | null;
   readonly generation: number;
   carried: string | null;
+  readonly parent: string | null;
   created: string;
   custom: string | null;
   updated: string;
@@ -105,6 +120,7 @@ export class Instance implements Execution {
     this.input = row.input;
     this.generation = row.generation;
     this.carried = row.carried;
+    this.parent = row.parent;
     this.created = row.created;
     this.custom = row.custom;
     this.updated = row.updated;
@@ -126,7 +142,7 @@ export class Instance implements Execution {
 
   toRow(): InstanceRow {
     const { seq, id, name, execution, version, input, generation, carried } = this;
-    const { created, custom, updated, status } = this;
+    const { parent, created, custom, updated, status } = this;
     const output = this.ended ? this.ended.output : this.note;
     return {
       seq,
@@ -137,6 +153,7 @@ export class Instance implements Execution {
       input,
       generation,
       carried,
+      parent,
       created,
       custom,
       updated,
@@ -187,24 +204,29 @@ export function retryDelay(retries: Retries, now: number): number | undefined {
 /** Ten years: far beyond any use, near enough for every date. */
 const MAX_DELAY_MS = 10 * 365 * 24 * 3_600_000;
 
-/** The open task that an activity's first or next attempt makes. */
-export function activityTask(instance: Instance, task: NewTask, at: string): ActivityTask | undefined {
-  if (task.kind === 'activity') {
-    const { id, name, input, retry } = task;
-    if (retry)
-      instance.retries.set(id, { name, input, policy: retry, failures: 0, firstAt: stampToMillis(at) });
-    return { kind: 'activity', id, name, input, root: retry ? id : undefined, completed: false };
+/** The open task that the first or next attempt of an activity or sub-orchestration makes. */
+export function attempt(instance: Instance, task: NewTask, at: string): ActivityTask | ChildTask | undefined {
+  if (task.kind === 'activity' || task.kind === 'child') {
+    const { id, retry: policy } = task;
+    if (policy) instance.retries.set(id, { task, policy, failures: 0, firstAt: stampToMillis(at) });
+    return openTask(instance, task, id, policy ? id : undefined);
   }
   const retries = task.kind === 'retryAttempt' ? instance.retries.get(task.root) : undefined;
   if (!retries || task.kind !== 'retryAttempt') return undefined;
-  return {
-    kind: 'activity',
-    id: task.id,
-    name: retries.name,
-    input: retries.input,
-    root: task.root,
-    completed: false,
-  };
+  return openTask(instance, retries.task, task.id, task.root);
+}
+
+function openTask(
+  instance: Instance,
+  task: RetriedTask,
+  id: number,
+  root: number | undefined,
+): ActivityTask | ChildTask {
+  const { name } = task;
+  if (task.kind === 'activity')
+    return { kind: 'activity', id, name, input: task.input, root, completed: false };
+  const { input, version = null, instanceId: child = `${instance.execution}:${id}` } = task;
+  return { kind: 'child', id, name, version, input, child, root, completed: false };
 }
 
 /** Adds to an instance what one of its episodes scheduled. `events` are the episode's own. */
@@ -214,9 +236,10 @@ export function applyScheduled(instance: Instance, decisions: Decisions, events:
   for (const event of events) {
     const task = byId.get(event.EventId);
     if (!task) continue;
-    if (event.EventType === EventType.TaskScheduled) {
-      const activity = activityTask(instance, task, event.Timestamp);
-      if (activity) added.push(activity);
+    const { TaskScheduled, SubOrchestrationInstanceCreated } = EventType;
+    if (event.EventType === TaskScheduled || event.EventType === SubOrchestrationInstanceCreated) {
+      const open = attempt(instance, task, event.Timestamp);
+      if (open) added.push(open);
     } else if (event.EventType === EventType.TimerCreated) {
       const hop = task.kind === 'timer' && task.hop === true;
       const { FireAt: fireAt = event.Timestamp, Timestamp: created } = event;
@@ -237,14 +260,18 @@ export function closeTimer(instance: Instance, id: number): void {
   instance.open.delete(id);
 }
 
-/** Takes a completed task from the open ones and counts the failures of retried activities. */
+/** Takes a completed task from the open ones and counts the failures of what is retried. */
 export function applyCompletion(instance: Instance, id: number, failed: boolean): void {
   const task = instance.open.get(id);
   instance.open.delete(id);
-  if (task?.kind !== 'activity' || task.root === undefined) return;
+  if (!task || task.kind === 'timer' || task.root === undefined) return;
   const retries = instance.retries.get(task.root);
   if (failed && retries) retries.failures++;
   else instance.retries.delete(task.root);
+}
+
+export function isFailure({ EventType: type }: HistoryEvent): boolean {
+  return type === EventType.TaskFailed || type === EventType.SubOrchestrationInstanceFailed;
 }
 
 /** Brings an instance back to where its stored episodes left it. */
@@ -253,7 +280,7 @@ export function restore(instance: Instance, rows: EpisodeRow[]): void {
     const events = JSON.parse(`[${row.events}]`) as HistoryEvent[];
     for (const event of events) {
       const id = event.TaskScheduledId ?? event.TimerId;
-      if (id !== undefined) applyCompletion(instance, id, event.EventType === EventType.TaskFailed);
+      if (id !== undefined) applyCompletion(instance, id, isFailure(event));
     }
     if (row.decisions !== null) applyScheduled(instance, JSON.parse(row.decisions) as Decisions, events);
     instance.episodes++;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { addMillis, millisToStamp, stampToMillis, type Clock } from './clock';
 import {
   asPlayed,
+  childCreated,
   EventType,
   orchestratorCompleted,
   orchestratorStarted,
@@ -10,7 +11,8 @@ import {
   triggerPayload,
   type HistoryEvent,
 } from './history';
-import { activityTask, retryDelay, type Instance, type OpenTask } from './instance';
+import { findDifference } from './determinism';
+import { attempt, retryDelay, type Instance, type OpenTask } from './instance';
 import type { ContinueAsNew, EpisodeMessage, EpisodeReply, NewTask } from './runner';
 import type { Decisions, Ending, EpisodeRow, NextExecution } from './store';
 
@@ -67,6 +69,10 @@ export class Planner {
       );
       return this.failure(instance, started, message);
     }
+    if (reply.crashed) {
+      const difference = this.crash(instance);
+      if (difference !== undefined) return this.failure(instance, started, difference);
+    }
     const events = current.map(({ event }) => asPlayed(event));
     const added: OpenTask[] = [];
     for (const task of reply.tasks) {
@@ -84,6 +90,16 @@ export class Planner {
     if (ending?.status !== 'Completed' || !continueAsNew) return { ...plan, ending, completed };
     const next = this.nextExecution(instance, continueAsNew);
     return { ...plan, ending: undefined, next, dropped: continueAsNew.dropped, completed };
+  }
+
+  /**
+   * How the platform sees an invocation that failed as such: the orchestrator has decided nothing, and so not what it
+   * had decided before. Undefined when it had decided nothing before, either.
+   */
+  private crash(instance: Instance): string | undefined {
+    const stored = this.episodes(instance.seq).map(({ events }) => events);
+    const history = JSON.parse(`[${stored.join(',')}]`) as HistoryEvent[];
+    return findDifference(history, new Map(), 0);
   }
 
   private nextExecution(instance: Instance, { input, carried }: ContinueAsNew): NextExecution {
@@ -117,10 +133,11 @@ export class Planner {
     events: string[],
   ): OpenTask | undefined {
     const at = this.clock.stamp();
-    if (task.kind === 'activity' || task.kind === 'retryAttempt') {
-      const activity = activityTask(instance, task, at);
-      if (activity) events.push(taskScheduled(activity.id, activity.name, at));
-      return activity;
+    if (task.kind === 'activity' || task.kind === 'child' || task.kind === 'retryAttempt') {
+      const open = attempt(instance, task, at);
+      if (open?.kind === 'activity') events.push(taskScheduled(open.id, open.name, at));
+      if (open?.kind === 'child') events.push(childCreated(open.id, open.name, open.version, open.child, at));
+      return open;
     }
     const fireAt =
       task.kind === 'timer' ? timerDate(task.fireAt) : this.retryAt(instance, task.root, started);
@@ -138,7 +155,7 @@ export class Planner {
     const delay = retryDelay(counted, stampToMillis(started));
     if (delay !== undefined) return addMillis(started, delay);
     this.warn(instance, [
-      `The retries of activity '${retries.name}' have passed their retryTimeout. The platform then waits for ever, ` +
+      `The retries of '${retries.task.name}' have passed their retryTimeout. The platform then waits for ever, ` +
         'and so does this host; terminate the instance, and leave retryTimeout unset.',
     ]);
     return undefined;

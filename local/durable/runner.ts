@@ -49,12 +49,26 @@ export interface RetryPolicy {
   timeout: number | null;
 }
 
+/** A sub-orchestration. */
+export interface NewChild {
+  kind: 'child';
+  id: number;
+  name: string;
+  /** JSON text. */
+  input: string | null;
+  /** As the orchestrator gave it; the engine makes one up otherwise. */
+  instanceId?: string;
+  version?: string;
+  retry?: RetryPolicy;
+}
+
 /** A task to which the SDK gave an id in this episode. */
 export type NewTask =
   | { kind: 'activity'; id: number; name: string; /** JSON text */ input: string; retry?: RetryPolicy }
+  | NewChild
   /** `fireAt` in Unix milliseconds. A hop is one leg of a timer longer than the SDK creates at once. */
   | { kind: 'timer'; id: number; fireAt: number; hop?: true }
-  /** The wait after a failed attempt of the activity whose first attempt has the id `root`. */
+  /** The wait after a failed attempt of the activity or sub-orchestration whose first attempt has the id `root`. */
   | { kind: 'retryTimer'; id: number; root: number }
   | { kind: 'retryAttempt'; id: number; root: number };
 
@@ -85,6 +99,8 @@ export type EpisodeReply = { warnings?: string[] } & (
       customStatus: string | null;
       /** The orchestrator's failure, as the platform words it after "Orchestrator function '…' failed: ". */
       error?: string;
+      /** The invocation itself failed: the SDK did not get as far as to say what the orchestrator decided. */
+      crashed?: true;
     }
   | { kind: 'nonDeterministic'; message: string }
 );

@@ -25,6 +25,8 @@ export interface Action {
   actionType: number;
   functionName?: string;
   input?: unknown;
+  instanceId?: string;
+  version?: string;
   fireAt?: Date;
   isCanceled?: boolean;
   compoundActions?: Action[];
@@ -116,7 +118,7 @@ export function actionOf(task: Task): Action | undefined {
   return typeof task.actionObj === 'object' ? task.actionObj : undefined;
 }
 
-/** Where a task stands among the steps of a retried activity; undefined when it is not one of them. */
+/** Where a task stands among the steps of a retried activity or sub-orchestration; undefined when it is not one of them. */
 export function retryStep(task: Task): { root: number; step: 'timer' | 'attempt' } | undefined {
   const { parent } = task;
   if (!parent?.innerTask || task === parent.innerTask || !parent.children) return undefined;

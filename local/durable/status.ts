@@ -1,5 +1,6 @@
 import { toSeconds } from './clock';
 import { EventType, generationOf, type HistoryEvent } from './history';
+import { isFailure } from './instance';
 import { TERMINAL, type EpisodeRow, type InstanceRow } from './store';
 
 export interface StatusOptions {
@@ -63,15 +64,17 @@ function ended(row: InstanceRow, { showHistoryOutput }: StatusOptions): Shown {
 }
 
 function completion(event: HistoryEvent, scheduled: HistoryEvent | undefined, options: StatusOptions): Shown {
-  const failed = event.EventType === EventType.TaskFailed;
+  const failed = isFailure(event);
+  const isTask = event.EventType === EventType.TaskFailed || event.EventType === EventType.TaskCompleted;
   return {
-    EventType: failed ? 'TaskFailed' : 'TaskCompleted',
+    EventType: `${isTask ? 'Task' : 'SubOrchestrationInstance'}${failed ? 'Failed' : 'Completed'}`,
     ...(failed
       ? { Reason: event.Reason, Details: event.Details, FailureDetails: null }
       : { Result: hidden(options.showHistoryOutput, parsed(event.Result)) }),
     Timestamp: event.Timestamp,
     ScheduledTime: scheduled && `${scheduled.Timestamp.slice(0, -1)}+00:00`,
     FunctionName: scheduled?.Name,
+    InstanceId: scheduled?.InstanceId,
     Input: hidden(options.showInput, null),
   };
 }
@@ -86,6 +89,19 @@ function other(event: HistoryEvent, options: StatusOptions): Shown | undefined {
         Name: event.Name,
         Input,
         ParentTraceContext: null,
+        Tags: null,
+        Timestamp,
+      };
+    }
+    case EventType.SubOrchestrationInstanceCreated: {
+      const { Name, InstanceId } = event;
+      const Input = hidden(options.showInput, null);
+      return {
+        EventType: 'SubOrchestrationInstanceCreated',
+        Name,
+        InstanceId,
+        Input,
+        ClientSpanId: null,
         Tags: null,
         Timestamp,
       };
@@ -109,18 +125,22 @@ function other(event: HistoryEvent, options: StatusOptions): Shown | undefined {
   }
 }
 
+function isScheduled({ EventType: type }: HistoryEvent): boolean {
+  return type === EventType.TaskScheduled || type === EventType.SubOrchestrationInstanceCreated;
+}
+
 /** The history as people read it: what was scheduled is merged into what completed it. */
 function historyEvents(row: InstanceRow, episodes: EpisodeRow[], options: StatusOptions): Shown[] {
   const events = episodes.flatMap(({ events }) => JSON.parse(`[${events}]`) as HistoryEvent[]);
   const scheduled = new Map<number, HistoryEvent>();
   const completed = new Set<number>();
   for (const event of events) {
-    if (event.EventType === EventType.TaskScheduled) scheduled.set(event.EventId, event);
+    if (isScheduled(event)) scheduled.set(event.EventId, event);
     if (event.TaskScheduledId !== undefined) completed.add(event.TaskScheduledId);
   }
   const shown = [started(row, options)];
   for (const event of events) {
-    if (event.EventType === EventType.TaskScheduled && completed.has(event.EventId)) continue;
+    if (isScheduled(event) && completed.has(event.EventId)) continue;
     const line =
       event.TaskScheduledId === undefined
         ? other(event, options)

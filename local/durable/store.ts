@@ -37,6 +37,8 @@ export interface InboxRow {
   seq: number;
   instance: number;
   event: string;
+  /** The sub-orchestration that the event ends; null for what came from outside. */
+  task: number | null;
 }
 
 export interface Ending {
@@ -76,7 +78,8 @@ const SCHEMA = `
     output TEXT,
     custom TEXT,
     updated TEXT NOT NULL,
-    carried TEXT
+    carried TEXT,
+    parent TEXT
   ) STRICT;
   CREATE TABLE IF NOT EXISTS episodes (
     instance INTEGER NOT NULL,
@@ -89,12 +92,18 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS inbox (
     seq INTEGER PRIMARY KEY,
     instance INTEGER NOT NULL,
-    event TEXT NOT NULL
+    event TEXT NOT NULL,
+    task INTEGER
   ) STRICT;
+  CREATE INDEX IF NOT EXISTS inbox_by_instance ON inbox (instance);
 `;
 
-/** Columns of `instances` that stores of earlier versions lack. */
-const ADDED_COLUMNS = ['carried'];
+/** Columns that stores of earlier versions lack. */
+const ADDED_COLUMNS = [
+  { table: 'instances', column: 'carried', type: 'TEXT' },
+  { table: 'instances', column: 'parent', type: 'TEXT' },
+  { table: 'inbox', column: 'task', type: 'INTEGER' },
+];
 
 const LIVE = `status NOT IN (${TERMINAL.map((status) => `'${status}'`).join(',')})`;
 
@@ -109,10 +118,10 @@ export class Store {
 
   constructor(readonly database: Database) {
     database.db.exec(SCHEMA);
-    const columns = database.db.prepare('SELECT name FROM pragma_table_info(?)').all('instances');
-    for (const column of ADDED_COLUMNS) {
-      if (columns.some(({ name }) => name === column)) continue;
-      database.db.exec(`ALTER TABLE instances ADD COLUMN ${column} TEXT`);
+    const columns = database.db.prepare('SELECT name FROM pragma_table_info(?)');
+    for (const { table, column, type } of ADDED_COLUMNS) {
+      if (columns.all(table).some(({ name }) => name === column)) continue;
+      database.db.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
     }
   }
 
@@ -149,7 +158,9 @@ export class Store {
   }
 
   inbox(): InboxRow[] {
-    return this.sql('SELECT seq, instance, event FROM inbox ORDER BY seq').all() as unknown as InboxRow[];
+    return this.sql(
+      'SELECT seq, instance, event, task FROM inbox ORDER BY seq',
+    ).all() as unknown as InboxRow[];
   }
 
   /** One page in the order of ids; the caller knows the status of live instances better than the rows. */
@@ -180,8 +191,8 @@ export class Store {
 
   insert(row: InstanceRow): void {
     this.sql(
-      'INSERT INTO instances (seq, id, name, execution, version, input, generation, created, status, output, custom, updated, carried)' +
-        ' VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO instances (seq, id, name, execution, version, input, generation, created, status, output, custom, updated, carried, parent)' +
+        ' VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     ).run(
       row.seq,
       row.id,
@@ -196,10 +207,11 @@ export class Store {
       row.custom,
       row.updated,
       row.carried,
+      row.parent,
     );
   }
 
-  /** Puts an execution in the place of the one before, whose episodes go. */
+  /** Puts an execution in the place of the one before; its episodes go, and the ends of what it had called. */
   replaceExecution(instance: number, next: NextExecution): void {
     const { execution, input, carried, created } = next;
     this.sql(
@@ -207,6 +219,7 @@ export class Store {
         " output = CASE WHEN status = 'Suspended' THEN output END WHERE seq = ?",
     ).run(execution, input, carried, created, created, instance);
     this.sql('DELETE FROM episodes WHERE instance = ?').run(instance);
+    this.sql('DELETE FROM inbox WHERE instance = ? AND task IS NOT NULL').run(instance);
   }
 
   appendEpisode(instance: number, episode: number, row: EpisodeRow): void {
@@ -236,14 +249,26 @@ export class Store {
       updated,
       instance,
     );
+    this.emptyInbox(instance);
   }
 
-  addToInbox(row: InboxRow): void {
-    this.sql('INSERT INTO inbox (seq, instance, event) VALUES (?, ?, ?)').run(
-      row.seq,
-      row.instance,
-      row.event,
-    );
+  /** Keeps an event from outside for an instance that has not ended. */
+  addToInbox({ seq, instance, event }: Omit<InboxRow, 'task'>): void {
+    this.sql(
+      `INSERT INTO inbox (seq, instance, event) SELECT ?, seq, ? FROM instances WHERE seq = ? AND ${LIVE}`,
+    ).run(seq, event, instance);
+  }
+
+  /** Keeps the end of a sub-orchestration for the execution that waits for it, if that has not ended. */
+  addChildEnd({ seq, instance, event, task }: InboxRow, execution: string): void {
+    this.sql(
+      'INSERT INTO inbox (seq, instance, event, task) SELECT ?, seq, ?, ? FROM instances' +
+        ` WHERE seq = ? AND execution = ? AND ${LIVE}`,
+    ).run(seq, event, task, instance, execution);
+  }
+
+  private emptyInbox(instance: number): void {
+    this.sql('DELETE FROM inbox WHERE instance = ?').run(instance);
   }
 
   removeFromInbox(seq: number): void {
@@ -253,5 +278,6 @@ export class Store {
   remove(instance: number): void {
     this.sql('DELETE FROM instances WHERE seq = ?').run(instance);
     this.sql('DELETE FROM episodes WHERE instance = ?').run(instance);
+    this.emptyInbox(instance);
   }
 }

@@ -44,8 +44,9 @@ export function observationOf(executor: Executor): Observation {
 
 function describe(task: Task): Scheduled {
   const step = retryStep(task);
-  if (step) return { kind: step.step === 'timer' ? 'timer' : 'activity', name: '' };
-  const action = actionOf(task);
+  if (step?.step === 'timer') return { kind: 'timer', name: '' };
+  const first = step ? task.parent?.innerTask : task;
+  const action = first && actionOf(first);
   const name = action?.functionName ?? '';
   switch (action?.actionType ?? -1) {
     case ActionType.CreateTimer:

@@ -27,7 +27,7 @@ const REUSED_TASK =
   'second time and later results may be mixed up; here it runs once.';
 
 /** State without an orchestration's result, when the invocation itself failed. */
-function failed(message: EpisodeMessage, error: string): EpisodeReply {
+function failed(message: EpisodeMessage, reason: { error: string; crashed?: true }): EpisodeReply {
   const { nextId } = message;
   return {
     kind: 'state',
@@ -37,8 +37,12 @@ function failed(message: EpisodeMessage, error: string): EpisodeReply {
     done: false,
     output: null,
     customStatus: null,
-    error,
+    ...reason,
   };
+}
+
+function crashed(message: EpisodeMessage, error: unknown): EpisodeReply {
+  return failed(message, { error: invocationError(error), crashed: true });
 }
 
 /** Feeds only what is new to a live executor, as its `execute` does with the last episode of a history. */
@@ -62,7 +66,7 @@ function advance({ executor, later: before }: Kept, message: EpisodeMessage): Ru
     }
     return { reply: harvest(executor, message, later), later };
   } catch (error) {
-    return { reply: failed(message, invocationError(error)), later };
+    return { reply: crashed(message, error), later };
   }
 }
 
@@ -87,7 +91,8 @@ async function replay(
   const executor = readExecutor(result.context);
   if (!executor) {
     // Without an executor the SDK's handler was never reached, or is not the one this code knows.
-    return { reply: failed(message, result.ok ? UNEXPECTED_SDK : invocationError(result.error)), later: 0 };
+    const reply = result.ok ? failed(message, { error: UNEXPECTED_SDK }) : crashed(message, result.error);
+    return { reply, later: 0 };
   }
   if (!canLiveOn(executor)) return replayOnly(message, result, executor);
   const wasSeen = watch(executor) && wasWatching;
@@ -101,7 +106,7 @@ async function replay(
     later = laterEvents(history, executor);
   }
   if (!result.ok && executor.exception === undefined) {
-    return { reply: failed(message, invocationError(result.error)), later };
+    return { reply: crashed(message, result.error), later };
   }
   try {
     const reply = harvest(executor, message, later);
@@ -110,7 +115,7 @@ async function replay(
       ? { reply, later, executor }
       : { reply, later };
   } catch (error) {
-    return { reply: failed(message, invocationError(error)), later };
+    return { reply: crashed(message, error), later };
   }
 }
 
@@ -122,7 +127,7 @@ function replayOnly(
 ): Replay {
   const later = 0;
   if (!result.ok && executor.exception === undefined) {
-    return { reply: failed(message, invocationError(result.error)), later };
+    return { reply: crashed(message, result.error), later };
   }
   const reply = harvest(executor, message, later);
   if (saidReplayOnly) return { reply, later };

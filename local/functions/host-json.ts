@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readEventHubsSettings, type EventHubsSettings } from './event-hub-options';
 import { log } from '../shared/log';
 
 /** What the host reads from host.json: https://learn.microsoft.com/azure/azure-functions/functions-host-json */
@@ -13,6 +14,7 @@ export interface HostSettings {
   maxConcurrentOrchestratorFunctions: number | undefined;
   /** The whole `extensions.durableTask` object. */
   durableTask: Record<string, unknown>;
+  eventHubs: EventHubsSettings;
   functionTimeoutMs: number | null;
 }
 
@@ -49,6 +51,7 @@ export function readHostJson(appDir: string): HostSettings {
       'extensions.durableTask.maxConcurrentOrchestratorFunctions',
     ),
     durableTask,
+    eventHubs: readEventHubsSettings(object(extensions['eventHubs'])),
     functionTimeoutMs: functionTimeout(root['functionTimeout']),
   };
 }

@@ -5,7 +5,8 @@ import { Durable } from './durable';
 import { readHostJson, readLocalSettings, type HostSettings } from './host-json';
 import { HttpFront } from './http-front';
 import { close } from './http-server';
-import type { LoadedApp } from './protocol';
+import { Listeners } from './listeners';
+import type { FunctionMetadata, LoadedApp } from './protocol';
 import { Routes, unknownBinding } from './router';
 import { Timers } from './timers';
 import { WorkerPool } from './worker-pool';
@@ -76,6 +77,7 @@ class Host implements FunctionsHost {
   private pool: WorkerPool | undefined;
   private routes: Routes | undefined;
   private timers: Timers | undefined;
+  private listeners: Listeners | undefined;
   private durable: Durable | undefined;
   private database: Database | undefined;
   private httpStreams = false;
@@ -144,7 +146,7 @@ class Host implements FunctionsHost {
   }
 
   async dispose(): Promise<void> {
-    await this.timers?.stop();
+    await Promise.all([this.timers?.stop(), this.listeners?.stop()]);
     const closed = close(this.front.server);
     await this.front.drained(DRAIN_MS);
     await this.durable?.dispose();
@@ -159,10 +161,7 @@ class Host implements FunctionsHost {
     this.refused.clear();
     for (const fn of functions) {
       const type = unknownBinding(fn);
-      if (type === undefined) continue;
-      const text = `"${fn.name}" does not run: bindings of the type ${type} are not implemented here`;
-      log('functions', text);
-      this.refused.set(fn.name.toLowerCase(), text);
+      if (type !== undefined) this.refuse(fn, `bindings of the type ${type} are not implemented here`);
     }
     this.httpStreams = app.capabilities['HttpUri'] !== undefined;
     if (this.httpStreams) {
@@ -177,7 +176,33 @@ class Host implements FunctionsHost {
         this.settings,
       );
     }
+    this.listen(functions);
     this.durable?.open();
+  }
+
+  private listen(functions: readonly FunctionMetadata[]): void {
+    const predecessors = this.listeners?.stop();
+    const listeners = new Listeners(
+      (invocation) => this.requirePool().invoke(invocation),
+      this.settings,
+      this.json.eventHubs,
+    );
+    this.listeners = listeners;
+    for (const fn of functions) {
+      if (!this.runs(fn.name)) continue;
+      try {
+        listeners.add(fn);
+      } catch (error) {
+        this.refuse(fn, (error as Error).message);
+      }
+    }
+    void listeners.start(predecessors);
+  }
+
+  private refuse({ name }: FunctionMetadata, reason: string): void {
+    const text = `"${name}" does not run: ${reason}`;
+    log('functions', text);
+    this.refused.set(name.toLowerCase(), text);
   }
 
   private runs(name: string): boolean {

@@ -22,11 +22,15 @@ export function retryPolicy({ retryOptions }: FunctionMetadata): RetryPolicy | u
   return { maxRetryCount, delayMs: (retry) => Math.min(maximum, minimum * 2 ** Math.min(retry - 1, 30)) };
 }
 
-/** Runs `attempt` until it succeeds or the policy is exhausted; resolves with the last reply or failure text. */
+/**
+ * Runs `attempt` until it succeeds, the policy is exhausted, or `stopped` says that the host has no time for another
+ * try; resolves with the last failure's text.
+ */
 export async function runWithRetries(
   policy: RetryPolicy | undefined,
   attempt: (retry: RetryContext | undefined) => Promise<InvocationReply>,
   pause: (ms: number) => Promise<void>,
+  stopped: () => boolean,
 ): Promise<{ ok: true } | { ok: false; message: string }> {
   for (let retryCount = 0; ; retryCount++) {
     const context = policy && { retryCount, maxRetryCount: policy.maxRetryCount };
@@ -36,7 +40,8 @@ export async function runWithRetries(
     );
     if (failure === undefined) return { ok: true };
     const limit = policy?.maxRetryCount ?? 0;
-    if (limit >= 0 && retryCount >= limit) return { ok: false, message: failure };
+    if (stopped() || (limit >= 0 && retryCount >= limit)) return { ok: false, message: failure };
     await pause(policy?.delayMs(retryCount + 1) ?? 0);
+    if (stopped()) return { ok: false, message: failure };
   }
 }

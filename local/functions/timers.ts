@@ -128,6 +128,7 @@ export class Timers {
       retryPolicy(timer.fn),
       (retry) => this.invoke({ name: timer.name, trigger, retry }),
       (ms) => this.pause(ms),
+      () => this.stopped,
     );
     if (!outcome.ok) log('functions', `the timer "${timer.name}" failed: ${outcome.message}`);
     const now = Date.now();

@@ -106,6 +106,8 @@ export class Exchange {
   private onBroken(request: http.ClientRequest, error: Error): void {
     // The first try may still speak after the second was begun.
     if (this.settled || request !== this.request) return;
+    // What follows a whole answer, such as the body of a 204, breaks the connection; the answer's end is still to come.
+    if (this.response?.complete) return;
     if (this.wasClosedWhileIdle(request, error)) {
       this.retried = true;
       this.stage = 'connecting';

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Compiled by `tsc -b`: the process that is killed is a plain Node process. */
@@ -35,13 +36,15 @@ function seeded(seed: number): () => number {
 }
 
 class Crash {
+  readonly asked = new Set<string>();
   readonly started = new Set<string>();
   readonly raised = new Set<string>();
   private readonly folder = mkdtempSync(join(tmpdir(), 'headwater-crash-'));
+  readonly file = join(this.folder, 'durable.db');
   private readonly journal = join(this.folder, 'journal');
 
   async begin(): Promise<ChildProcess> {
-    const child = fork(CHILD, [join(this.folder, 'durable.db'), this.journal], {
+    const child = fork(CHILD, [this.file, this.journal], {
       execArgv: ['--disable-warning=ExperimentalWarning'],
     });
     child.on('message', (message: FromChild) => {
@@ -53,17 +56,33 @@ class Crash {
   }
 
   /** Starts instances, raises their events, and kills the process in the middle of it. */
-  async live(life: number, random: () => number): Promise<void> {
+  async live(life: number, random: () => number, name = 'Work', count = INSTANCES_PER_LIFE): Promise<void> {
     const child = await this.begin();
-    for (let i = 0; i < INSTANCES_PER_LIFE; i++) {
+    for (let i = 0; i < count; i++) {
       const id = `w-${life}-${i}`;
-      child.send({ type: 'start', id });
-      if (random() < 0.5) child.send({ type: 'raise', id });
+      this.asked.add(id);
+      child.send({ type: 'start', id, name });
+      if (name === 'Work' && random() < 0.5) child.send({ type: 'raise', id });
     }
     await sleep(20 + random() * 120);
     const exit = once(child, 'exit');
     child.kill('SIGKILL');
     await exit;
+  }
+
+  /** Lets everything come to its end, and the process then end by itself. */
+  async finish(child: ChildProcess, ids: string[]): Promise<StatusRow[]> {
+    const answer = new Promise<StatusRow[]>((resolve) => {
+      child.on('message', (message: FromChild) => {
+        if (message.type === 'status') resolve(message.rows);
+      });
+    });
+    child.send({ type: 'status', ids });
+    const rows = await answer;
+    const exit = once(child, 'exit');
+    child.disconnect();
+    await exit;
+    return rows;
   }
 
   ran(): Set<string> {
@@ -85,16 +104,7 @@ test.each([1, 20_261_122])('every acknowledged start completes after kill -9 (se
     expect(ids.length).toBeGreaterThan(0);
     const pending = ids.filter((id) => !crash.raised.has(id));
     for (const id of pending) child.send({ type: 'raise', id });
-    const answer = new Promise<StatusRow[]>((resolve) => {
-      child.on('message', (message: FromChild) => {
-        if (message.type === 'status') resolve(message.rows);
-      });
-    });
-    child.send({ type: 'status', ids });
-    const rows = await answer;
-    const exit = once(child, 'exit');
-    child.disconnect();
-    await exit;
+    const rows = await crash.finish(child, ids);
     expect(rows).toEqual(ids.map((id) => ({ id, status: 'Completed', output: String(EXPECTED_SUM) })));
     const ran = crash.ran();
     const missing = ids
@@ -105,3 +115,50 @@ test.each([1, 20_261_122])('every acknowledged start completes after kill -9 (se
     crash.dispose();
   }
 });
+
+/** What each of a family's three rounds has seen: its four children, each once. */
+const FAMILY = [11, 12, 13, 14, 21, 22, 23, 24, 31, 32, 33, 34];
+const FAMILIES_PER_LIFE = 5;
+/** A round's children: three side by side, one that fails and its second attempt, and one more. */
+const KIDS_PER_ROUND = 5;
+
+test.each([3, 20_261_123])(
+  "families that continue as new see each child's end once after kill -9 (seed %d)",
+  async (seed) => {
+    const crash = new Crash();
+    const random = seeded(seed);
+    try {
+      for (let life = 0; life < LIVES; life++) await crash.live(life, random, 'Family', FAMILIES_PER_LIFE);
+      const child = await crash.begin();
+      const ids = [...crash.started].toSorted();
+      expect(ids.length).toBeGreaterThan(0);
+      // A start whose acknowledgement was lost may have happened, too.
+      const rest = [...crash.asked].filter((id) => !crash.started.has(id));
+      const rows = await crash.finish(child, [...ids, ...rest]);
+      expect(rows.slice(0, ids.length)).toEqual(
+        ids.map((id) => ({ id, status: 'Completed', output: JSON.stringify(FAMILY) })),
+      );
+      const db = new DatabaseSync(crash.file, { readOnly: true });
+      const all = (text: string) => db.prepare(text).all();
+      const families = all("SELECT count(*) AS n FROM instances WHERE name = 'Family'")[0]?.['n'] as number;
+      const kids = all(
+        "SELECT status, count(*) AS n FROM instances WHERE name = 'Kid' GROUP BY status ORDER BY 1",
+      );
+      const perStatus = { Completed: (KIDS_PER_ROUND - 1) * 3 * families, Failed: 3 * families };
+      expect(Object.fromEntries(kids.map(({ status, n }) => [status, n]))).toEqual(perStatus);
+      expect(all('SELECT * FROM inbox')).toEqual([]);
+      const histories = all(
+        "SELECT group_concat(events, ',') AS events FROM episodes JOIN instances ON seq = instance GROUP BY instance",
+      );
+      for (const { events } of histories) {
+        const ends = (JSON.parse(`[${String(events)}]`) as { TaskScheduledId?: number }[]).flatMap(
+          ({ TaskScheduledId: id }) => id ?? [],
+        );
+        expect(ends).toEqual([...new Set(ends)]);
+      }
+      db.close();
+    } finally {
+      crash.dispose();
+    }
+  },
+);

@@ -45,6 +45,48 @@ df.app.orchestration('Work', function* (context) {
   return sum;
 });
 
+/** Fails the first attempt of each child that is tried again: those have ids of their own. */
+df.app.orchestration('Kid', function* (context) {
+  const { df: durable } = context;
+  const { id, step, left, failing } = durable.getInput<{
+    id: string;
+    step: number;
+    left: number;
+    failing: boolean;
+  }>() ?? { id: '', step: 0, left: 0, failing: false };
+  yield durable.callActivity('Note', { id: durable.instanceId, step: left });
+  if (failing && durable.instanceId.endsWith(':1')) throw new Error('first attempt');
+  if (left > 0) durable.continueAsNew({ id, step, left: left - 1, failing });
+  return step;
+});
+
+interface Round {
+  round: number;
+  seen: number[];
+}
+
+/** Rounds that continue as new: children side by side, one that is tried again, one that continues as new itself. */
+df.app.orchestration('Family', function* (context) {
+  const { df: durable } = context;
+  const { round, seen } = durable.getInput<Round>() ?? { round: 1, seen: [] };
+  const kid = (step: number, left: number, failing = false) => ({
+    id: durable.instanceId,
+    step,
+    left,
+    failing,
+  });
+  const results = (yield durable.Task.all([
+    durable.callSubOrchestrator('Kid', kid(round * 10 + 1, 0)),
+    durable.callSubOrchestratorWithRetry('Kid', new df.RetryOptions(5, 2), kid(round * 10 + 2, 0, true)),
+    durable.callSubOrchestrator('Kid', kid(round * 10 + 3, 2), `${durable.instanceId}-named-${round}`),
+  ])) as number[];
+  seen.push(...results);
+  const last = (yield durable.callSubOrchestrator('Kid', kid(round * 10 + 4, 0))) as number;
+  seen.push(last);
+  if (round < 3) durable.continueAsNew({ round: round + 1, seen });
+  return seen;
+});
+
 const engine = openEngine({
   file,
   runner: new InProcessRunner(20),
@@ -53,12 +95,12 @@ const engine = openEngine({
 });
 engine.start();
 
-type Request = { type: 'start' | 'raise'; id: string } | { type: 'status'; ids: string[] };
+type Request = { type: 'start' | 'raise'; id: string; name?: string } | { type: 'status'; ids: string[] };
 
 async function handle(request: Request): Promise<void> {
   switch (request.type) {
     case 'start':
-      await engine.startInstance({ name: 'Work', id: request.id, input: null });
+      await engine.startInstance({ name: request.name ?? 'Work', id: request.id, input: null });
       process.send?.({ type: 'started', id: request.id });
       return;
     case 'raise':

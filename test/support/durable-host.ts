@@ -93,6 +93,32 @@ export class InProcessRunner implements Runner {
   }
 }
 
+/** Keeps the messages of episodes, and can hold up those of an instance. */
+export class GatedRunner extends InProcessRunner {
+  readonly messages: EpisodeMessage[] = [];
+  /** How many episodes are held up. */
+  waiting = 0;
+  private readonly gates = new Map<string, Promise<void>>();
+
+  /** @returns what opens the gate again. */
+  close(instanceId: string): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.gates.set(instanceId, promise);
+    return () => {
+      this.gates.delete(instanceId);
+      resolve();
+    };
+  }
+
+  override async runEpisode(name: string, id: string, message: EpisodeMessage): Promise<EpisodeReply> {
+    this.messages.push(message);
+    this.waiting++;
+    await this.gates.get(id);
+    this.waiting--;
+    return super.runEpisode(name, id, message);
+  }
+}
+
 export const PREFIX = '/runtime/webhooks/durabletask';
 export const ORIGIN = 'http://127.0.0.1:7099';
 

@@ -20,6 +20,7 @@ const MAX_ID_BYTES = 1_023;
 const MAX_ITEM_BYTES = 2 * 1024 * 1024;
 const MAX_KEY_BYTES = 2_048;
 const MAX_TTL = 2_147_483_647;
+const MAX_NESTING = 128;
 
 export type OperationType = 'Create' | 'Upsert' | 'Replace' | 'Read' | 'Delete' | 'Patch';
 
@@ -91,6 +92,13 @@ function withoutSystemProperties(item: JsonObject): JsonObject {
   return rest;
 }
 
+/** Whether no value in `value` lies deeper than `levels` objects and arrays. */
+function isNestedWithin(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (levels === 0) return false;
+  return Object.values(value).every((inner) => isNestedWithin(inner, levels - 1));
+}
+
 /** Serialises a client's item without its system properties. */
 export function toContent(item: JsonObject): Outcome<ItemContent> {
   const idFailure = checkId(item['id']);
@@ -100,6 +108,10 @@ export function toContent(item: JsonObject): Outcome<ItemContent> {
   const body = JSON.stringify(withoutSystemProperties(item));
   const bytes = Buffer.byteLength(body);
   if (bytes > MAX_ITEM_BYTES) return fail('RequestEntityTooLarge', 'Request size is too large');
+  // A shorter text cannot be nested deeper.
+  if (bytes > 2 * MAX_NESTING && !isNestedWithin(item, MAX_NESTING)) {
+    return fail('BadRequest', `The item is nested deeper than ${MAX_NESTING} levels.`);
+  }
   return ok({ body, bytes, ttl: ttl.value });
 }
 

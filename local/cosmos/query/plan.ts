@@ -10,14 +10,14 @@ const MAX_BUFFERED = 2_000_000;
 
 /** A query as a chain of closures. */
 export interface Plan {
-  /** True when results come row by row, in the order of the rows, and can be resumed at any row. */
-  readonly streaming: boolean;
+  /** True when each row has its own results, which come in the order of the rows or in that of ORDER BY. */
+  readonly rowwise: boolean;
   /** True when each result is the row's item itself, so that its stored text can be the answer. */
   readonly wholeItem: boolean;
   /** TOP or LIMIT; undefined: none. */
   readonly limit: (env: Environment) => number | undefined;
   readonly offset: (env: Environment) => number;
-  /** The results of one row, without OFFSET and LIMIT; only where {@link streaming}. */
+  /** The results of one row, without OFFSET and LIMIT; only where {@link rowwise}. */
   readonly resultsOf: (env: Environment) => Value[];
   /** Whether the row itself passes FROM and WHERE; only where {@link wholeItem}. */
   readonly accepts: (env: Environment) => boolean;
@@ -239,7 +239,7 @@ function buildPlan(query: Query, outer: Scope, outermost: boolean): Plan {
   };
 
   return {
-    streaming: !aggregated && query.orderBy.length === 0 && !query.distinct,
+    rowwise: !aggregated && !query.distinct,
     wholeItem,
     limit: (env) => countOf(top, env) ?? countOf(limit, env),
     offset: (env) => countOf(offset, env) ?? 0,

@@ -4,10 +4,14 @@ import { fail, ok, type Outcome } from '../errors';
 import type { JsonObject } from '../partition-key';
 import type { ContainerRecord } from '../store/catalog';
 import { isExpired, parseItem, renderItem, type StoredItem } from '../store/items';
+import { allOf, sql } from '../store/sql';
+import { chooseAccess, DEFAULT_LIMITS, type AccessLimits } from './access';
 import { newEnvironment, rowOf, type CompiledQuery } from './compile';
 import type { Environment, Row } from './expression';
 import { QueryError } from './lexer';
-import { narrow } from './narrow';
+import { narrow, NOTHING, type Narrowing } from './narrow';
+import { readToken, writeToken, type Token } from './token';
+import { member, type Value } from './values';
 
 /** https://learn.microsoft.com/azure/cosmos-db/concepts-limits#per-request-limits: 4 MB a page. */
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
@@ -29,6 +33,8 @@ export interface QueryRequest {
   readonly maxItems: number;
   readonly continuation: string | undefined;
   readonly clock: () => number;
+  /** Tests set limits, or have the query evaluated on every item of the slice: the answer is always the same. */
+  readonly access?: AccessLimits | 'everyItem';
 }
 
 /** One page of results as JSON texts. */
@@ -36,16 +42,6 @@ export interface Page {
   readonly texts: string[];
   readonly continuation: string | undefined;
   readonly charge: number;
-}
-
-/**
- * `row`: the item to go on with (its id within one partition, else its row id; null: the first),
- * `at`: how many of its results were given, `done`: results seen before OFFSET and LIMIT.
- */
-interface Token {
-  readonly row: string | number | null;
-  readonly at: number;
-  readonly done: number;
 }
 
 class ItemRow implements Row {
@@ -75,46 +71,44 @@ export function pageItems(header: string | undefined): number {
   return Number.isInteger(given) && given > 0 ? Math.min(given, MAX_PAGE_ITEMS) : DEFAULT_PAGE_ITEMS;
 }
 
-const MAX_TOKEN = 8_192;
-const FIRST: Token = { row: null, at: 0, done: 0 };
-
-function readToken(text: string | undefined): Token | undefined {
-  if (text === undefined) return FIRST;
-  if (text.length > MAX_TOKEN || !text.startsWith('+')) return undefined;
-  try {
-    const [row, at, done] = JSON.parse(Buffer.from(text.slice(1), 'base64').toString()) as unknown[];
-    if (row !== null && typeof row !== 'string' && typeof row !== 'number') return undefined;
-    if (!Number.isSafeInteger(at) || !Number.isSafeInteger(done)) return undefined;
-    return { row, at: at as number, done: done as number };
-  } catch {
-    return undefined;
-  }
-}
-
-const writeToken = ({ row, at, done }: Token): string =>
-  `+${Buffer.from(JSON.stringify([row, at, done])).toString('base64')}`;
-
+/** The items that a query may accept. */
 interface Source {
-  readonly order: 'id' | 'rid';
-  readonly byId: boolean;
-  readonly terms: readonly string[];
-  readonly parameters: readonly SQLInputValue[];
+  /** What tells one from the others in the order in which they come. */
+  readonly key: 'id' | 'rid';
+  /** The path by which they are sorted, if they come in the order of the query. */
+  readonly sortedBy: readonly string[] | undefined;
+  readonly items: Iterable<StoredItem>;
 }
 
-function sourceOf(container: ContainerRecord, request: QueryRequest, env: Environment): Source {
-  const narrowing = narrow(
-    request.compiled.query,
-    container.definition.partitionKey,
-    env,
-    request.slice.onePartition,
-    container.items.keyIndex,
-  );
-  return {
-    order: request.slice.onePartition || narrowing.onePartition ? 'id' : 'rid',
-    byId: narrowing.byId,
-    terms: [request.slice.sql, narrowing.sql].filter((term) => term !== ''),
-    parameters: [...request.slice.parameters, ...narrowing.parameters],
-  };
+function sourceOf(
+  { items: table }: ContainerRecord,
+  { slice, access: limits = DEFAULT_LIMITS }: QueryRequest,
+  narrowing: Narrowing,
+  options: { readonly all: boolean; readonly token: Token },
+): Source {
+  const { all, token } = options;
+  const onePartition = slice.onePartition || narrowing.onePartition;
+  const key = onePartition ? 'id' : 'rid';
+  const scope = sql(slice.sql, ...slice.parameters);
+  const start = token.row === null ? undefined : { row: token.row, value: token.value };
+  if (narrowing.conditions.length > 0 && limits !== 'everyItem') {
+    const sorted = !all && narrowing.order !== undefined;
+    const access = chooseAccess({
+      table,
+      narrowing,
+      slice: scope,
+      onePartition,
+      sorted,
+      all,
+      start,
+      limits,
+    });
+    return { key, sortedBy: sorted ? narrowing.order?.by.path : undefined, items: table.read(access) };
+  }
+  const from = start ? [sql(`${key} >= ?`, start.row)] : [];
+  const where = allOf([scope, ...narrowing.terms, ...from]);
+  const read = narrowing.byId ? table.all.bind(table) : table.scan.bind(table);
+  return { key, sortedBy: undefined, items: read(where.text, where.parameters, key) };
 }
 
 function* itemRows(
@@ -122,21 +116,14 @@ function* itemRows(
   request: QueryRequest,
   env: Environment,
   source: Source,
-  from: Token['row'],
 ): Generator<{ env: Environment; row: ItemRow | undefined }> {
   if (request.compiled.query.sources.length === 0) {
     // Without FROM there is one result, whatever the container holds.
     yield { env, row: undefined };
     return;
   }
-  const terms = from === null ? source.terms : [...source.terms, `${source.order} >= ?`];
-  const parameters = from === null ? source.parameters : [...source.parameters, from];
-  const condition = terms.join(' AND ') || '1';
   const now = request.clock();
-  const items = source.byId
-    ? container.items.all(condition, parameters, source.order)
-    : container.items.scan(condition, parameters, source.order);
-  for (const item of items) {
+  for (const item of source.items) {
     if (isExpired(item, container.definition.defaultTtl, now)) continue;
     const row = new ItemRow(container, item);
     yield { row, env: { ...env, row } };
@@ -163,22 +150,39 @@ class PageBuilder {
   }
 }
 
+/** What the item sorts by: a string or a number, or the item does not match. */
+function sortValue(row: ItemRow | undefined, path: readonly string[] | undefined): Token['value'] {
+  if (!row || !path) return undefined;
+  const value = path.length === 1 && path[0] === 'id' ? row.id : path.reduce<Value>(member, row.doc);
+  return typeof value === 'string' || typeof value === 'number' ? value : undefined;
+}
+
+interface PageRequest {
+  readonly container: ContainerRecord;
+  readonly request: QueryRequest;
+  readonly env: Environment;
+  readonly narrowing: Narrowing;
+  readonly token: Token;
+}
+
 /** Results come in the order of the rows: the page ends where it is full, the next one begins there. */
-function streamPage(container: ContainerRecord, request: QueryRequest, env: Environment, token: Token): Page {
-  const source = sourceOf(container, request, env);
+function streamPage({ container, request, env, narrowing, token }: PageRequest): Page {
   const { plan } = request.compiled;
   const page = new PageBuilder(request.maxItems);
   const offset = plan.offset(env);
   const limit = plan.limit(env);
   const end = limit === undefined ? Infinity : offset + limit;
-  let { done } = token;
+  // Without an item to begin with, what was given already is counted off.
+  const given = Math.max(offset, token.done);
+  let done = token.row === null ? 0 : token.done;
+  let at = token.at;
   let read = 0;
-  if (done >= end) return page.finish(read, undefined);
-  for (const { env: rowEnv, row } of itemRows(container, request, env, source, token.row)) {
-    read++;
+  if (token.done >= end) return page.finish(read, undefined);
+  const source = sourceOf(container, request, narrowing, { all: false, token });
+  for (const { env: rowEnv, row } of itemRows(container, request, env, source)) {
     const item = row?.item;
-    const key = item?.[source.order] ?? null;
-    let at = key === token.row ? token.at : 0;
+    const key = item?.[source.key] ?? null;
+    if (read++ > 0 || key !== token.row) at = 0;
     const texts =
       plan.wholeItem && item
         ? plan.accepts(rowEnv)
@@ -186,27 +190,25 @@ function streamPage(container: ContainerRecord, request: QueryRequest, env: Envi
           : []
         : plan.resultsOf(rowEnv).map((value) => () => JSON.stringify(value));
     for (const text of texts.slice(at)) {
-      if (page.full) return page.finish(read, writeToken({ row: key, at, done }));
+      if (page.full) {
+        const value = sortValue(row, source.sortedBy);
+        return page.finish(read, writeToken({ row: key, value, at, done }));
+      }
       at++;
-      if (done++ >= offset) page.add(text());
+      if (done++ >= given) page.add(text());
       if (done >= end) return page.finish(read, undefined);
     }
   }
   return page.finish(read, undefined);
 }
 
-/** Sorted, grouped and distinct results exist only as a whole: a page is a cut of it. */
-function collectPage(
-  container: ContainerRecord,
-  request: QueryRequest,
-  env: Environment,
-  token: Token,
-): Page {
+/** Grouped and distinct results, and those sorted otherwise, exist only as a whole: a page is a cut of it. */
+function collectPage({ container, request, env, narrowing, token }: PageRequest): Page {
   const { plan } = request.compiled;
-  const source = sourceOf(container, request, env);
+  const source = sourceOf(container, request, narrowing, { all: true, token: { ...token, row: null } });
   let read = 0;
   const rows = function* (): Generator<Environment> {
-    for (const { env: rowEnv } of itemRows(container, request, env, source, null)) {
+    for (const { env: rowEnv } of itemRows(container, request, env, source)) {
       read++;
       yield rowEnv;
     }
@@ -215,7 +217,20 @@ function collectPage(
   const page = new PageBuilder(request.maxItems);
   let { done } = token;
   while (done < results.length && !page.full) page.add(JSON.stringify(results[done++]));
-  return page.finish(read, done < results.length ? writeToken({ row: null, at: 0, done }) : undefined);
+  const next = { row: null, value: undefined, at: 0, done };
+  return page.finish(read, done < results.length ? writeToken(next) : undefined);
+}
+
+function narrowingOf(container: ContainerRecord, request: QueryRequest, env: Environment): Narrowing {
+  const narrowing = narrow(
+    request.compiled.query,
+    container.definition.partitionKey,
+    env,
+    request.slice.onePartition,
+    container.items.keyIndex,
+  );
+  // The order of the items stays: in one partition that of their ids.
+  return request.access === 'everyItem' ? { ...NOTHING, onePartition: narrowing.onePartition } : narrowing;
 }
 
 /** Runs a query over a container and returns one page. */
@@ -223,9 +238,12 @@ export function runQuery(container: ContainerRecord, request: QueryRequest): Out
   const token = readToken(request.continuation);
   if (!token) return fail('BadRequest', 'Invalid Continuation Token');
   const env = newEnvironment(EMPTY_ROW, request.parameters, request.clock);
+  const { plan, query } = request.compiled;
   try {
-    const run: typeof streamPage = request.compiled.plan.streaming ? streamPage : collectPage;
-    return ok(run(container, request, env, token));
+    const narrowing = narrowingOf(container, request, env);
+    const streams = plan.rowwise && (query.orderBy.length === 0 || narrowing.order !== undefined);
+    const run: typeof streamPage = streams ? streamPage : collectPage;
+    return ok(run({ container, request, env, narrowing, token }));
   } catch (error) {
     if (error instanceof QueryError) return fail('BadRequest', error.message);
     throw error;

@@ -14,9 +14,10 @@ function typeRank(value: Value): number {
 }
 
 const SURROGATES = 0xd800;
-const AFTER_SURROGATES = 0xe000;
+const isHigh = (unit: number): boolean => unit >= SURROGATES && unit < 0xdc00;
+const isLow = (unit: number): boolean => unit >= 0xdc00 && unit < 0xe000;
 
-/** Compares by code point, as UTF-8 does: JavaScript's own order differs above U+FFFF. */
+/** Compares by code point, as UTF-8 does (and SQLite): JavaScript's own order differs above U+FFFF. */
 export function compareStrings(a: string, b: string): number {
   if (a === b) return 0;
   const length = Math.min(a.length, b.length);
@@ -24,9 +25,10 @@ export function compareStrings(a: string, b: string): number {
     const x = a.charCodeAt(i);
     const y = b.charCodeAt(i);
     if (x === y) continue;
-    const xHigh = x >= SURROGATES && x < AFTER_SURROGATES;
-    const yHigh = y >= SURROGATES && y < AFTER_SURROGATES;
-    return xHigh === yHigh ? x - y : xHigh ? 1 : -1;
+    if (x < SURROGATES || y < SURROGATES) return x - y;
+    // What differs may be the second half of a pair.
+    const start = (isLow(x) || isLow(y)) && i > 0 && isHigh(a.charCodeAt(i - 1)) ? i - 1 : i;
+    return (a.codePointAt(start) ?? 0) - (b.codePointAt(start) ?? 0);
   }
   return a.length - b.length;
 }

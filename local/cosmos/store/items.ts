@@ -1,7 +1,9 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { JsonObject } from '../partition-key';
 import type { ContainerRecord } from './catalog';
+import { PathIndexes } from './path-indexes';
 import { etagOf, itemRid } from './rid';
+import type { Sql } from './sql';
 
 /** An item as stored: `body` is the client's JSON without the system properties, which follow from the rest. */
 export interface StoredItem {
@@ -35,10 +37,17 @@ const COLUMNS = 'rid, pk, id, lsn, ts, ttl, body';
 /** The properties that the service itself sets on each item. */
 export const SYSTEM_PROPERTIES = ['_rid', '_self', '_etag', '_attachments', '_ts', '_lsn'] as const;
 
+/** How a query reads the items: what stands after FROM, WHERE and ORDER BY. */
+export interface Access {
+  readonly from: string;
+  readonly where: Sql;
+  readonly order: string;
+}
+
 /** The items of one container. Writes must run inside a group commit. */
 export class ItemTable {
   private readonly statements = new Map<string, StatementSync>();
-  private readonly name: string;
+  readonly name: string;
   /** For FROM: this table, read by its index over (pk, id). */
   readonly keyIndex: string;
 
@@ -66,6 +75,13 @@ export class ItemTable {
   static drop(db: DatabaseSync, container: number): void {
     db.exec(`DROP TABLE IF EXISTS items_${container}`);
   }
+
+  /** The indexes over paths of the items. */
+  get paths(): PathIndexes {
+    this.pathIndexes ??= new PathIndexes(this.db, this.name);
+    return this.pathIndexes;
+  }
+  private pathIndexes: PathIndexes | undefined;
 
   private prepare(sql: string): StatementSync {
     let statement = this.statements.get(sql);
@@ -119,6 +135,29 @@ export class ItemTable {
       `SELECT ${COLUMNS} FROM ${this.name} WHERE ${condition} ORDER BY ${order}`,
     );
     return statement.all(...parameters) as unknown as StoredItem[];
+  }
+
+  /** Streams items as {@link scan} does, read in the way that the query has chosen. */
+  *read({ from, where, order }: Access): Generator<StoredItem> {
+    const statement = this.db.prepare(`SELECT ${COLUMNS} FROM ${from} WHERE ${where.text} ORDER BY ${order}`);
+    yield* statement.iterate(...where.parameters) as unknown as Iterable<StoredItem>;
+  }
+
+  /** How many rows there are, `limit` at most. */
+  count(from: string, where: Sql, limit: number): number {
+    const counted = this.db
+      .prepare(`SELECT count(*) AS n FROM (SELECT 1 FROM ${from} WHERE ${where.text} LIMIT ?)`)
+      .get(...where.parameters, limit);
+    return Number(counted?.['n']);
+  }
+
+  /** For how many of the first `limit` rows each of the conditions holds. */
+  sample(from: string, where: Sql, conditions: readonly Sql[], limit: number): number[] {
+    const sums = conditions.map(({ text }, n) => `total(${text}) AS n${n}`).join(', ');
+    const row = this.db
+      .prepare(`SELECT ${sums} FROM (SELECT body FROM ${from} WHERE ${where.text} LIMIT ?)`)
+      .get(...conditions.flatMap(({ parameters }) => parameters), ...where.parameters, limit);
+    return conditions.map((_, n) => Number(row?.[`n${n}`]));
   }
 
   /** Deletes up to `limit` items that have expired at `now`; returns how many. */

@@ -5,7 +5,7 @@ import type { Subscription } from '../../domain/egress/subscription';
 import type { Answered } from './attempt';
 import type { EgressDeps } from './deps';
 import { createHealthKeeper, type HealthKeeper } from './health';
-import { LEASE_MARGIN_MS } from './pages';
+import { leaseMargin } from './pages';
 import { Pump, type PumpHost } from './pump';
 import { Receivers } from './receiver';
 
@@ -29,7 +29,7 @@ export interface Drained {
  * which do not answer hold sockets, but no activity that a batch needs; each has its share of the lane's slots.
  * May run twice at the same time: every request is noted in its row before it starts.
  */
-export function createDrainLane(deps: EgressDeps) {
+export function createDrainLane(deps: EgressDeps, { boxMs = BOX_MS } = {}) {
   const receivers = new Receivers();
   return async function drainLane(task: LaneTask, context?: InvocationContext): Promise<Drained> {
     // The number of lanes was changed: others drain these subscriptions now.
@@ -37,7 +37,7 @@ export function createDrainLane(deps: EgressDeps) {
     const lane = new Lane(deps, task, receivers, (text) => context?.warn(text));
     const end = deps.wake.listen(task.lane, (subscription) => lane.wake(subscription));
     try {
-      return { worked: await lane.run() };
+      return { worked: await lane.run(boxMs) };
     } finally {
       end();
       await lane.close();
@@ -91,10 +91,11 @@ class Lane implements PumpHost {
   }
 
   /** @returns whether anything was sent */
-  async run(): Promise<boolean> {
+  async run(boxMs: number): Promise<boolean> {
     const begun = this.time();
-    const hard = begun + BOX_MS + this.deps.egress.timeoutMs + LEASE_MARGIN_MS;
-    while (!this.isOver(begun + BOX_MS, hard)) {
+    const { timeoutMs } = this.deps.egress;
+    const hard = begun + boxMs + timeoutMs + leaseMargin(timeoutMs);
+    while (!this.isOver(begun + boxMs, hard)) {
       if (this.time() - this.refreshedAt >= REFRESH_MS) await this.refresh();
       await delay(TICK_MS);
     }

@@ -7,8 +7,8 @@ import type { Subscription } from '../../domain/egress/subscription';
 import { newToken, type Claimed } from './attempt';
 import type { EgressDeps } from './deps';
 
-/** Added to the time-out: the answer of a request that just made it has to be stored in that time. */
-export const LEASE_MARGIN_MS = 5_000;
+/** What is added to the time-out (ms): the answer of a request that just made it has to be stored in that time. */
+export const leaseMargin = (timeoutMs: number): number => Math.max(1_000, timeoutMs / 3);
 
 /** Partitions of documents that are read at the same time. */
 const READS_AT_A_TIME = 8;
@@ -57,7 +57,7 @@ export async function claimPage(
     }
     const token = newToken();
     decided.set(id, { token, kind: next.kind, version: next.version, document });
-    return { row: claim(row, next, token, at + deps.egress.timeoutMs + LEASE_MARGIN_MS) };
+    return { row: claim(row, next, token, at + deps.egress.timeoutMs + leaseMargin(deps.egress.timeoutMs)) };
   });
   const claimed = Array.from(decided, ([id, decision]) => ({
     ...decision,

@@ -2,7 +2,7 @@ import { SHARDS, shardPartition } from '../../domain/egress/row';
 import type { Subscription } from '../../domain/egress/subscription';
 import { heldFor, isSuccess, send, type Answered, type Claimed } from './attempt';
 import type { EgressDeps } from './deps';
-import { claimPage, LEASE_MARGIN_MS } from './pages';
+import { claimPage, leaseMargin } from './pages';
 import { Rate } from './rate';
 import type { Receiver } from './receiver';
 import { Settler } from './settler';
@@ -128,7 +128,8 @@ export class Pump {
       }
       const claimed = this.queue.shift() as Claimed;
       // It waited too long: its answer might come after the lease.
-      if (now + this.deps.egress.timeoutMs + LEASE_MARGIN_MS / 2 > (claimed.row.attempt?.until ?? 0))
+      const { timeoutMs } = this.deps.egress;
+      if (now + timeoutMs + leaseMargin(timeoutMs) / 2 > (claimed.row.attempt?.until ?? 0))
         void this.settler.release([claimed]);
       else void this.send(claimed, now);
     }

@@ -19,6 +19,7 @@ const SCENARIOS = [
   '05-retry',
   '06-timers',
   '07-events',
+  '08-sub-orchestrations',
   '09-continue-as-new',
   '10-custom-status',
   '11-status',
@@ -117,7 +118,7 @@ class Player {
           scenario === this.recording.scenario && label === exchange.key && !(onlyKept && this.alwaysReplay),
       );
       if (this.differences.length > 2) return;
-      if (deviation?.ours !== 'omitted') await this.exchange(exchange, deviation);
+      await this.exchange(exchange, deviation);
     }
   }
 
@@ -239,15 +240,24 @@ function thrown(text: string): unknown {
   return state === undefined ? { message } : { message, state: JSON.parse(state) as unknown };
 }
 
-/** Orchestrator calls by instance, in order, of those that were started over HTTP: children are not supported yet. */
+/** Names an instance in both runs: generated ids of children begin with those of their parents' executions. */
+function keyOf({
+  instanceId,
+  payload,
+}: {
+  instanceId?: string | undefined;
+  payload: unknown;
+}): string | undefined {
+  const { parentInstanceId } = payload as { parentInstanceId: string | null };
+  const generated = /^[0-9a-f-]{36}:(\d+)$/.exec(instanceId ?? '');
+  return generated && parentInstanceId !== null ? `${parentInstanceId}/${generated[1]}` : instanceId;
+}
+
+/** Orchestrator calls by instance, in order. */
 function recordedCalls(recording: Recording): Map<string, Compared[]> {
-  const started = new Set(recording.http.map(({ path }) => startedId(path)));
   return grouped(
-    recording.calls.filter(
-      ({ trigger, payload, instanceId }) =>
-        trigger === 'orchestration' && payload !== undefined && started.has(instanceId),
-    ),
-    ({ instanceId }) => instanceId,
+    recording.calls.filter(({ trigger, payload }) => trigger === 'orchestration' && payload !== undefined),
+    keyOf,
     ({ payload, returned, threw }) => ({ payload, returned, threw }),
   );
 }
@@ -255,7 +265,7 @@ function recordedCalls(recording: Recording): Map<string, Compared[]> {
 function actualCalls(calls: Call[]): Map<string, Compared[]> {
   return grouped(
     calls.filter(({ payload }) => typeof payload === 'object' && payload !== null && 'history' in payload),
-    ({ instanceId }) => instanceId,
+    keyOf,
     ({ payload, returned, threw }) => ({
       payload,
       returned,

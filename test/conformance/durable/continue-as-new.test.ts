@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { openEngine, type EpisodeMessage, type EpisodeReply } from '../../../local/durable';
+import { openEngine } from '../../../local/durable';
 import { loadSdk } from '../../support/durable-sdk';
-import { InProcessRunner, startTestHost, type TestHost } from '../../support/durable-host';
+import { GatedRunner, InProcessRunner, startTestHost, type TestHost } from '../../support/durable-host';
 
 const df = loadSdk();
 const PATIENCE_MS = 20_000;
@@ -198,7 +198,7 @@ describe.each([
       before.start();
       await before.startInstance({ name: 'Collect', id: 'c', input: null });
       await until(() => before.find('c')?.status === 'Running');
-      const open = runner.close();
+      const open = runner.close('c');
       const raised = ['1', '2'].map((item) => before.raiseEvent('c', 'Item', item));
       await Promise.all(raised);
       await until(() => runner.waiting > 0);
@@ -220,25 +220,3 @@ describe.each([
     }
   });
 });
-
-/** Keeps the messages of episodes, and can hold them up. */
-class GatedRunner extends InProcessRunner {
-  readonly messages: EpisodeMessage[] = [];
-  waiting = 0;
-  private gate = Promise.resolve();
-
-  /** @returns what opens the gate again. */
-  close(): () => void {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.gate = promise;
-    return resolve;
-  }
-
-  override async runEpisode(name: string, id: string, message: EpisodeMessage): Promise<EpisodeReply> {
-    this.messages.push(message);
-    this.waiting++;
-    await this.gate;
-    this.waiting--;
-    return super.runEpisode(name, id, message);
-  }
-}

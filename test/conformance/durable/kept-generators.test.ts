@@ -47,7 +47,7 @@ function* program(context: OrchestrationContext): Generated {
   const log: unknown[] = [];
   const made: Task[] = [];
   const atom = (): Task => {
-    switch (random(6)) {
+    switch (random(8)) {
       case 0:
         return durable.callActivityWithRetry('Fail', new df.RetryOptions(1, 1 + random(2)), made.length);
       case 1:
@@ -56,6 +56,14 @@ function* program(context: OrchestrationContext): Generated {
         return durable.callActivity('Fail', made.length);
       case 3:
         return durable.callActivityWithRetry('Echo', new df.RetryOptions(1, 2), made.length);
+      case 4:
+        return durable.callSubOrchestrator('Leaf', made.length);
+      case 5:
+        return durable.callSubOrchestratorWithRetry(
+          'Leaf',
+          new df.RetryOptions(1, 1 + random(2)),
+          -made.length,
+        );
       default:
         return durable.callActivity('Echo', made.length);
     }
@@ -87,6 +95,12 @@ function* program(context: OrchestrationContext): Generated {
 }
 
 df.app.orchestration('Random', program as never);
+/** Returns what is positive, after an activity, and fails otherwise. */
+df.app.orchestration('Leaf', function* (context) {
+  const value = context.df.getInput<number>() ?? 0;
+  if (value < 0) throw new Error(`no ${value}`);
+  return yield context.df.callActivity('Echo', value);
+});
 
 /** Runs each episode twice, with and without kept generators, and keeps what was answered. */
 class DoubleRunner extends InProcessRunner {

@@ -1,4 +1,5 @@
 import * as http from 'node:http';
+import * as https from 'node:https';
 import * as net from 'node:net';
 import type { WebhookRequest } from '../../../src/domain/egress/delivery';
 
@@ -14,7 +15,7 @@ export interface Receiver {
   readonly close: () => Promise<void>;
 }
 
-async function listen(server: net.Server): Promise<Receiver> {
+async function listen(server: net.Server, host = '127.0.0.1'): Promise<Receiver> {
   const open = new Set<net.Socket>();
   let connections = 0;
   const waiting: (() => void)[] = [];
@@ -27,7 +28,7 @@ async function listen(server: net.Server): Promise<Receiver> {
       if (open.size === 0) waiting.splice(0).forEach((resolve) => resolve());
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   const { port } = server.address() as net.AddressInfo;
   return {
     port,
@@ -48,9 +49,17 @@ export function httpReceiver(handle: http.RequestListener): Promise<Receiver> {
   return listen(http.createServer(handle));
 }
 
+/** A receiver with a certificate that handles each request. */
+export function httpsReceiver(
+  tls: { readonly key: string; readonly cert: string },
+  handle: http.RequestListener,
+): Promise<Receiver> {
+  return listen(https.createServer(tls, handle));
+}
+
 /** A receiver that does with each connection what it likes. */
-export function rawReceiver(handle: (socket: net.Socket) => void): Promise<Receiver> {
-  return listen(net.createServer(handle));
+export function rawReceiver(handle: (socket: net.Socket) => void, host?: string): Promise<Receiver> {
+  return listen(net.createServer(handle), host);
 }
 
 /** A receiver that reads a request's head, and then does with the connection what it likes. */

@@ -89,6 +89,33 @@ test('a name that stands for nothing is not resolved', async () => {
   });
 });
 
+test('a name is looked up once for all that wait for it, and again for a new connection', async () => {
+  receiver = await httpReceiver((_, response) => response.end());
+  let lookups = 0;
+  const resolve = (): Promise<{ address: string; family: number }[]> => {
+    lookups++;
+    return Promise.resolve([{ address: '127.0.0.1', family: 4 }]);
+  };
+  const named = createWebhooks({ allowLocal: true, timeoutMs: 5_000, resolve });
+  const url = `http://receiver.example:${receiver.port}/`;
+  await Promise.all(Array.from({ length: 5 }, () => named.send(post(url))));
+  expect([lookups, receiver.connections()]).toEqual([1, 5]);
+  receiver.open.forEach((socket) => socket.destroy());
+  await receiver.idle();
+  expect(await named.send(post(url))).toMatchObject({ type: 'answered' });
+  expect(lookups).toBe(2);
+  named.close();
+});
+
+test('of several addresses the next is tried when one cannot be connected to', async () => {
+  receiver = await httpReceiver((_, response) => response.end('here'));
+  const resolve = (): Promise<{ address: string; family: number }[]> =>
+    Promise.resolve(['127.0.0.2', '127.0.0.1'].map((address) => ({ address, family: 4 })));
+  const named = createWebhooks({ allowLocal: true, timeoutMs: 5_000, resolve });
+  expect(await named.send(post(`http://receiver.example:${receiver.port}/`))).toMatchObject({ body: 'here' });
+  named.close();
+});
+
 test('a port on which nobody listens is a failed connection', async () => {
   receiver = await httpReceiver(() => {});
   await receiver.close();

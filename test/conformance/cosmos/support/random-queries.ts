@@ -1,0 +1,251 @@
+import type { JsonObject } from '../../../../local/cosmos/partition-key';
+import { fc } from '../../../support/properties';
+
+/** Values on which SQLite's comparisons of JSON and the query language's could disagree. */
+const AWKWARD: readonly unknown[] = [
+  ...[null, true, false, 0, -0, 1, -1, 5, 4.999999999999999, 0.1, 0.30000000000000004, 0.3, 1e21, -1e21],
+  ...[2 ** 53, 2 ** 53 + 2, -(2 ** 53) - 2, 2 ** 60, 2 ** 60 + 256, 2 ** 63, -(2 ** 63), 2 ** 64],
+  ...[Number.MIN_VALUE, Number.MAX_VALUE, -Number.MAX_VALUE, 2.2250738585072014e-308, 1700000000000],
+  ...[
+    '',
+    'a',
+    'b',
+    'ab',
+    'B',
+    '0',
+    '1',
+    'null',
+    'true',
+    '[1]',
+    '{}',
+    'a\u0000',
+    'a\u0000b',
+    '\u0001',
+    '\u007f',
+  ],
+  ...[
+    '\ud800',
+    '\ud800\udc00',
+    '\ud800\ue000',
+    '\udfff',
+    'a\ud83d',
+    '😀',
+    '\ue000',
+    '\uffff',
+    'é',
+    'e\u0301',
+  ],
+  ...['"', '\\', "'", 'a"b', '%', 'x'.repeat(1_200)],
+  ...[[], [1], ['a'], [[1]], {}, { a: 1 }, { b: { c: 'a' } }],
+];
+
+const awkward = fc.constantFrom(...AWKWARD);
+const number = fc.oneof(
+  fc.double({ noNaN: true, noDefaultInfinity: true }),
+  fc.integer({ min: -3, max: 9 }),
+  fc.maxSafeInteger(),
+);
+const text = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 3 }),
+  fc.string({ unit: fc.constantFrom('a', 'b', '\u0000', '\ud83d', '\ude00', '\uffff'), maxLength: 4 }),
+);
+const value = fc.oneof(
+  { arbitrary: awkward, weight: 4 },
+  { arbitrary: number, weight: 2 },
+  { arbitrary: text, weight: 1 },
+);
+
+const PARTITIONS = ['p', 'q', 'r'];
+/** Where queries look: some paths need no care, others must not be taken for those. */
+const PATHS: readonly (readonly string[])[] = [
+  ...[['a'], ['b'], ['n', 'x'], ['n', 'y', 'z'], ['_under']],
+  ...[
+    ['id'],
+    ['pk'],
+    ['a.b'],
+    ['n.x'],
+    ['q"uote'],
+    ['é'],
+    ['__proto__'],
+    ['constructor'],
+    ['_ts'],
+    ['_etag'],
+  ],
+];
+
+export interface TestItem extends JsonObject {
+  readonly id: string;
+  readonly pk: string;
+}
+
+const maybe = (arbitrary: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
+  fc.option(arbitrary, { nil: undefined, freq: 3 });
+
+/** An item; what is undefined is left out when it is serialised. */
+export const item: fc.Arbitrary<TestItem> = fc.record({
+  id: fc
+    .tuple(fc.constantFrom('a', 'b', 'é', '😀', '\uffff', ''), fc.nat(40))
+    .map(([name, n]) => `${name}${n}`),
+  pk: fc.constantFrom(...PARTITIONS),
+  a: maybe(value),
+  b: maybe(fc.integer({ min: 0, max: 4 })),
+  n: maybe(fc.oneof(value, fc.record({ x: maybe(value), y: maybe(fc.record({ z: value })) }))),
+  _under: maybe(fc.constantFrom('open', 'closed')),
+  'a.b': maybe(value),
+  'n.x': maybe(value),
+  'q"uote': maybe(value),
+  é: maybe(value),
+  constructor: maybe(value),
+  list: fc.array(fc.integer({ min: 0, max: 2 }), { maxLength: 3 }),
+});
+
+export interface TestQuery {
+  readonly text: string;
+  readonly parameters: ReadonlyMap<string, unknown>;
+  /** The partition that the request names. */
+  readonly partition: string | undefined;
+  readonly pageItems: number;
+  readonly limits: { readonly indexFrom: number; readonly few: number; readonly many: number };
+}
+
+interface Piece {
+  readonly text: string;
+  readonly parameters: readonly (readonly [string, unknown])[];
+}
+
+const PLAIN = /^[A-Za-z_]\w*$/;
+const pathText = (path: readonly string[]): string =>
+  `c${path.map((name) => (PLAIN.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`)).join('')}`;
+
+const path = fc.oneof(
+  { arbitrary: fc.constantFrom(...PATHS.slice(0, 5)), weight: 5 },
+  { arbitrary: fc.constantFrom(...PATHS), weight: 1 },
+);
+const place = path.map(pathText);
+
+let parameters = 0;
+
+/** A constant, written out or as a parameter. */
+const constant: fc.Arbitrary<Piece> = fc
+  .tuple(
+    fc.oneof(value, fc.integer({ min: 0, max: 4 }), fc.constantFrom('open', 'closed', 'p', 'a1')),
+    fc.boolean(),
+  )
+  .map(([given, named]) => {
+    const isObject = typeof given === 'object' && given !== null && !Array.isArray(given);
+    if (!named && !isObject) return { text: JSON.stringify(given), parameters: [] };
+    const name = `@p${++parameters}`;
+    return { text: name, parameters: [[name, given]] };
+  });
+
+const join = (pieces: readonly Piece[], write: (...texts: string[]) => string): Piece => ({
+  text: write(...pieces.map(({ text }) => text)),
+  parameters: pieces.flatMap(({ parameters }) => parameters),
+});
+
+const operator = fc.constantFrom('=', '=', '<', '<=', '>', '>=', '!=');
+const term: fc.Arbitrary<Piece> = fc.oneof(
+  fc
+    .tuple(place, operator, constant, fc.boolean())
+    .map(([at, sign, given, swapped]) =>
+      join([given], (text = '') => (swapped ? `${text} ${sign} ${at}` : `${at} ${sign} ${text}`)),
+    ),
+  fc
+    .tuple(place, fc.array(constant, { minLength: 1, maxLength: 4 }))
+    .map(([at, list]) => join(list, (...texts) => `${at} IN (${texts.join(', ')})`)),
+  fc
+    .tuple(place, constant, constant)
+    .map(([at, low, high]) => join([low, high], (from, to) => `${at} BETWEEN ${from} AND ${to}`)),
+  fc.tuple(place, constant).map(([at, given]) => join([given], (prefix) => `STARTSWITH(${at}, ${prefix})`)),
+  fc
+    .tuple(place, fc.array(constant, { maxLength: 3 }))
+    .map(([at, list]) => join(list, (...texts) => `ARRAY_CONTAINS([${texts.join(', ')}], ${at})`)),
+  place.map((at) => ({ text: `IS_DEFINED(${at})`, parameters: [] })),
+);
+
+const condition: fc.Arbitrary<Piece> = fc.oneof(
+  { arbitrary: term, weight: 6 },
+  { arbitrary: term.map((one) => join([one], (text) => `NOT (${text})`)), weight: 1 },
+  { arbitrary: fc.tuple(term, term).map((two) => join(two, (a, b) => `(${a} OR ${b})`)), weight: 1 },
+);
+
+const selection = fc.oneof(
+  { arbitrary: fc.constantFrom('*', 'VALUE c', 'c.id, c.a', 'VALUE c.n'), weight: 6 },
+  {
+    arbitrary: fc.constantFrom('DISTINCT VALUE c.b', 'VALUE COUNT(1)', 'VALUE SUM(c.a)', 'VALUE MAX(c.a)'),
+    weight: 2,
+  },
+);
+
+/** A range that holds many numbers, or many texts, or few of them. */
+const bound = (at: string): fc.Arbitrary<Piece> =>
+  fc.oneof(
+    fc
+      .constantFrom(
+        `${at} <= 1e300`,
+        `${at} > -10`,
+        `${at} < 5`,
+        `${at} >= ''`,
+        `${at} < '\uffff'`,
+        `'a' <= ${at}`,
+      )
+      .map((text) => ({ text, parameters: [] })),
+    fc.tuple(constant, constant).map((two) => join(two, (from, to) => `${at} >= ${from} AND ${at} < ${to}`)),
+  );
+
+/** ORDER BY, mostly by something that is bounded too: a database can read that in the order of an index. */
+const sorting: fc.Arbitrary<{ readonly orderBy: string; readonly bounds: readonly Piece[] }> = fc
+  .record({
+    by: place,
+    direction: fc.constantFrom('', ' ASC', ' DESC'),
+    second: fc.option(place, { nil: undefined, freq: 9 }),
+    bounded: fc.constantFrom(true, true, true, false),
+  })
+  .chain(({ by, direction, second, bounded }) => {
+    const orderBy = ` ORDER BY ${by}${direction}${second === undefined ? '' : `, ${second}`}`;
+    return fc
+      .array(bound(by), { minLength: bounded ? 1 : 0, maxLength: bounded ? 2 : 0 })
+      .map((bounds) => ({ orderBy, bounds }));
+  });
+
+/** A query, how it is asked, and the limits by which its access is chosen. */
+export const query: fc.Arbitrary<TestQuery> = fc
+  .record({
+    selection,
+    top: fc.option(fc.nat(30), { nil: undefined, freq: 3 }),
+    source: fc.oneof(
+      { arbitrary: fc.constant('c'), weight: 10 },
+      { arbitrary: fc.constantFrom('c JOIN l IN c.list', 'c JOIN c IN c.list'), weight: 1 },
+    ),
+    where: fc.oneof(
+      { arbitrary: fc.array(condition, { minLength: 1, maxLength: 1 }), weight: 3 },
+      { arbitrary: fc.array(condition, { maxLength: 4 }), weight: 1 },
+    ),
+    sorting: fc.option(sorting, { nil: undefined, freq: 1 }),
+    pinned: fc.option(fc.constantFrom(...PARTITIONS), { nil: undefined, freq: 8 }),
+    paging: fc.option(fc.tuple(fc.nat(5), fc.nat(20)), { nil: undefined, freq: 8 }),
+    partition: fc.option(fc.constantFrom(...PARTITIONS), { nil: undefined }),
+    pageItems: fc.constantFrom(1, 2, 3, 7, 100),
+    limits: fc.record({
+      indexFrom: fc.constantFrom(0, 0, 30, 10_000),
+      few: fc.constantFrom(0, 3, 1_000),
+      many: fc.constantFrom(0, 5, 20_000),
+    }),
+  })
+  .map(({ selection, top, source, where, sorting, pinned, paging, ...asked }) => {
+    const terms = sorting && sorting.bounds.length > 0 ? [...where.slice(1), ...sorting.bounds] : [...where];
+    if (pinned !== undefined) terms.push({ text: `c.pk = '${pinned}'`, parameters: [] });
+    const condition = join(terms, (...texts) => texts.join(' AND '));
+    const selected = source !== 'c' && selection === '*' ? 'VALUE c' : selection;
+    const first = top === undefined || paging ? '' : `TOP ${top} `;
+    const shown = selected.startsWith('DISTINCT')
+      ? `DISTINCT ${first}${selected.slice('DISTINCT '.length)}`
+      : `${first}${selected}`;
+    const cut = paging ? ` OFFSET ${paging[0]} LIMIT ${paging[1]}` : '';
+    const filter = condition.text === '' ? '' : ` WHERE ${condition.text}`;
+    return {
+      text: `SELECT ${shown} FROM ${source}${filter}${sorting?.orderBy ?? ''}${cut}`,
+      parameters: new Map(condition.parameters),
+      ...asked,
+    };
+  });

@@ -1,0 +1,164 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Change, Deliveries, StoredRow } from '../../src/clients/deliveries';
+import type { DocumentPage } from '../../src/clients/documents';
+import type { StoredSubscription, Subscriptions } from '../../src/clients/subscriptions';
+import type { StoredDocument } from '../../src/domain/egress/document';
+import type { AttemptRecord, DeliveryRow } from '../../src/domain/egress/row';
+import type { Subscription } from '../../src/domain/egress/subscription';
+import type { Stored } from '../../src/domain/ingest/decide';
+
+/** How long one request to a store takes, and whether it fails. */
+export interface Weather {
+  /** @throws to fail the request */
+  request(): Promise<void>;
+}
+
+export const calm: Weather = { request: () => delay(0) };
+
+/** Rows in memory, under ETags as in the store. */
+export class DeliveriesModel implements Deliveries {
+  readonly rows = new Map<string, StoredRow>();
+  readonly attempts: AttemptRecord[] = [];
+  private etags = 0;
+
+  constructor(private readonly weather: Weather = calm) {}
+
+  all(): DeliveryRow[] {
+    return [...this.rows.values()].map(({ row }) => row);
+  }
+
+  async read(pk: string, ids: readonly string[]): Promise<Map<string, StoredRow>> {
+    await this.weather.request();
+    const found = new Map<string, StoredRow>();
+    for (const id of ids) {
+      const stored = this.rows.get(`${pk}/${id}`);
+      if (stored) found.set(id, stored);
+    }
+    return found;
+  }
+
+  async due(pk: string, most: number): Promise<StoredRow[]> {
+    await this.weather.request();
+    return [...this.rows.values()]
+      .filter(({ row }) => row.pk === pk && row.due !== undefined)
+      .toSorted((a, b) => (a.row.due ?? 0) - (b.row.due ?? 0))
+      .slice(0, most);
+  }
+
+  async outdated(pk: string, revision: number, most: number): Promise<StoredRow[]> {
+    await this.weather.request();
+    return [...this.rows.values()]
+      .filter(({ row }) => row.pk === pk && row.revision < revision)
+      .slice(0, most);
+  }
+
+  async change(
+    pk: string,
+    known: ReadonlyMap<string, StoredRow | undefined>,
+    change: (row: DeliveryRow | undefined, id: string) => Change,
+  ): Promise<Map<string, StoredRow>> {
+    const stored = new Map<string, StoredRow>();
+    let left = new Map(known);
+    while (left.size > 0) {
+      const next = Array.from(left, ([id, found]) => ({ id, found, next: change(found?.row, id) }));
+      await this.weather.request();
+      const conflicts: string[] = [];
+      for (const one of next) {
+        if (!one.next) continue;
+        const name = `${pk}/${one.id}`;
+        if (this.rows.get(name)?.etag !== one.found?.etag) {
+          conflicts.push(one.id);
+          continue;
+        }
+        // As a store does it: what is kept is a copy.
+        const row = { row: structuredClone(one.next.row), etag: `"${this.etags++}"` };
+        this.rows.set(name, row);
+        stored.set(one.id, row);
+        if (one.next.attempt) this.attempts.push(one.next.attempt);
+      }
+      left = new Map(conflicts.map((id) => [id, this.rows.get(`${pk}/${id}`)]));
+    }
+    // The answer may get lost though it was done.
+    await this.weather.request();
+    return stored;
+  }
+
+  async subscriptionsDue(now: number): Promise<string[]> {
+    await this.weather.request();
+    return [
+      ...new Set(this.all().flatMap((row) => ((row.due ?? Infinity) <= now ? [row.subscription] : []))),
+    ];
+  }
+
+  removeAll(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+}
+
+/** Subscriptions in memory. */
+export class SubscriptionsModel implements Subscriptions {
+  private readonly items = new Map<string, StoredSubscription>();
+  private etags = 0;
+
+  create(subscription: Subscription): Promise<StoredSubscription> {
+    return Promise.resolve(this.put(subscription));
+  }
+
+  put(subscription: Subscription): StoredSubscription {
+    const stored = { subscription, etag: `"${this.etags++}"`, ts: 0 };
+    this.items.set(subscription.id, stored);
+    return stored;
+  }
+
+  read(id: string): Promise<StoredSubscription | undefined> {
+    return Promise.resolve(this.items.get(id));
+  }
+
+  update(id: string, etag: string, changes: Partial<Subscription>): ReturnType<Subscriptions['update']> {
+    const found = this.items.get(id);
+    if (found?.etag !== etag) return Promise.resolve({ type: 'conflict' });
+    const stored = this.put({ ...found.subscription, ...changes });
+    return Promise.resolve({ type: 'updated', stored });
+  }
+
+  all(): Promise<StoredSubscription[]> {
+    return Promise.resolve([...this.items.values()]);
+  }
+
+  count(): Promise<number> {
+    return Promise.resolve(this.items.size);
+  }
+
+  remove(id: string): Promise<boolean> {
+    return Promise.resolve(this.items.delete(id));
+  }
+}
+
+/** Documents in memory, as they are now. */
+export class CurrentDocuments {
+  readonly items = new Map<string, StoredDocument>();
+
+  constructor(private readonly weather: Weather = calm) {}
+
+  put(document: StoredDocument): void {
+    this.items.set(document.id, document);
+  }
+
+  async read(
+    pk: string,
+    ids: readonly string[],
+  ): Promise<{ stored: Map<string, Stored>; requestCharge: number }> {
+    await this.weather.request();
+    const stored = new Map<string, Stored>();
+    for (const id of ids) {
+      const document = this.items.get(id);
+      if (document?.pk === pk) stored.set(id, { envelope: document, etag: '', ts: document._ts });
+    }
+    return { stored, requestCharge: 0 };
+  }
+
+  async page(pk: string): Promise<DocumentPage> {
+    await this.weather.request();
+    return { documents: [...this.items.values()].filter((one) => one.pk === pk), continuation: undefined };
+  }
+}
