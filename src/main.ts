@@ -1,5 +1,6 @@
 /** Composition root: configuration → clients → registrations. */
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { app, type HttpMethod } from '@azure/functions';
 import * as df from 'durable-functions';
 import { createEgressActivities } from './activities/egress';
@@ -23,6 +24,23 @@ import { ingestBatch } from './orchestrators/ingest/ingestBatch';
 import { createDocumentsChanged } from './triggers/egress/documentsChanged';
 import { DELIVER_CHANGES } from './triggers/egress/lanes';
 import { createSweepDeliveries } from './triggers/egress/sweepDeliveries';
+import { byId, byToken } from './triggers/egress/access';
+import type { SubscriptionDeps, SubscriptionHandler } from './triggers/egress/deps';
+import { createListSubscriptions } from './triggers/egress/listSubscriptions';
+import {
+  createConfirmSubscription,
+  createPauseSubscription,
+  createResumeSubscription,
+  createRotateSecret,
+  createTestSubscription,
+} from './triggers/egress/operations';
+import {
+  createDeleteSubscription,
+  createPatchSubscription,
+  createPostSubscription,
+  getSubscription,
+} from './triggers/egress/subscriptions';
+import { createSweepTerms } from './triggers/egress/sweepTerms';
 import { answering, type Handler } from './triggers/http';
 import { createGetDataset, createGetDocument, createListDatasets } from './triggers/ingest/datasets';
 import type { TriggerDeps } from './triggers/ingest/deps';
@@ -66,6 +84,16 @@ const egress: EgressDeps = {
   now: deps.now,
 };
 
+const subscriptionDeps: SubscriptionDeps = {
+  config,
+  subscriptions: egress.subscriptions,
+  secrets,
+  schemas: deps.schemas,
+  webhooks: egress.webhooks,
+  now: deps.now,
+  sleep: (ms) => sleep(ms),
+};
+
 const durableClient = df.input.durableClient();
 
 /** `keyed` routes are checked by the platform; `signed` ones carry their own proof, and the platform lets them through. */
@@ -94,6 +122,34 @@ http('listDatasets', 'keyed', 'GET', 'datasets', createListDatasets(deps));
 http('getDataset', 'keyed', 'GET', 'datasets/{dataset}', createGetDataset(deps));
 http('getDocument', 'keyed', 'GET', 'datasets/{dataset}/documents/{*key}', createGetDocument(deps));
 
+/** One handler on two routes: for operators with a key and the id, for the subscriber with its token. */
+function subscriptionHttp(
+  name: string,
+  method: HttpMethod,
+  path: string,
+  handler: SubscriptionHandler,
+): void {
+  http(name, 'keyed', method, `subscriptions/{subscriptionId}${path}`, byId(subscriptionDeps, handler));
+  http(`${name}ByToken`, 'signed', method, `my/subscription${path}`, byToken(subscriptionDeps, handler));
+}
+
+http('postSubscription', 'keyed', 'POST', 'subscriptions', createPostSubscription(subscriptionDeps));
+http('listSubscriptions', 'keyed', 'GET', 'subscriptions', createListSubscriptions(subscriptionDeps));
+http(
+  'confirmSubscription',
+  'signed',
+  'POST',
+  'subscriptions/{subscriptionId}/confirm',
+  createConfirmSubscription(subscriptionDeps),
+);
+subscriptionHttp('getSubscription', 'GET', '', getSubscription);
+subscriptionHttp('patchSubscription', 'PATCH', '', createPatchSubscription(subscriptionDeps));
+subscriptionHttp('deleteSubscription', 'DELETE', '', createDeleteSubscription(subscriptionDeps));
+subscriptionHttp('testSubscription', 'POST', '/test', createTestSubscription(subscriptionDeps));
+subscriptionHttp('rotateSecret', 'POST', '/rotate-secret', createRotateSecret(subscriptionDeps));
+subscriptionHttp('pauseSubscription', 'POST', '/pause', createPauseSubscription(subscriptionDeps));
+subscriptionHttp('resumeSubscription', 'POST', '/resume', createResumeSubscription(subscriptionDeps));
+
 df.app.orchestration(INGEST_BATCH, ingestBatch);
 for (const [name, handler] of Object.entries(createIngestActivities(deps)))
   df.app.activity(name, { handler });
@@ -103,6 +159,7 @@ app.timer('sweepBatches', {
   extraInputs: [durableClient],
   handler: createSweepBatches(deps),
 });
+app.timer('sweepTerms', { schedule: config.sweepSchedule, handler: createSweepTerms(subscriptionDeps) });
 app.timer('sweepInbox', { schedule: '0 */5 * * * *', handler: createSweepInbox(deps) });
 
 df.app.orchestration(DELIVER_CHANGES, deliverChanges);

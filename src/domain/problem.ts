@@ -5,16 +5,26 @@
 export const problems = {
   /** The body is not what its content type says; `line` and `record` name the place. */
   'malformed-body': { status: 400, title: 'The body cannot be read' },
+  /** Members of a subscription that are not valid; `errors` names every one. */
+  'invalid-subscription': { status: 400, title: 'The subscription is not valid' },
+  /** As `invalid-subscription`, when nothing but the filter is wrong. */
+  'invalid-filter': { status: 400, title: 'The filter is not valid' },
   /** A batch without a single record. */
   'empty-batch': { status: 400, title: 'The batch holds no record' },
   /** A query parameter or header has a value that is not allowed. */
   'invalid-parameter': { status: 400, title: 'A parameter is not valid' },
+  /** No token of a subscription, or one that opens none. */
+  'invalid-token': { status: 401, title: 'The token does not open a subscription' },
   /** A signed link was altered, or used for another batch or operation than it was made for. */
   'invalid-signature': { status: 403, title: 'The link does not open this batch' },
+  /** The token is not the one that the receiver was sent. */
+  'invalid-confirmation': { status: 403, title: 'The token does not confirm this subscription' },
   /** No data set of this name has a schema. */
   'unknown-dataset': { status: 404, title: 'There is no such data set' },
   /** No batch with this id was ever accepted. */
   'unknown-batch': { status: 404, title: 'There is no such batch' },
+  /** No subscription has this id, or it was deleted. */
+  'unknown-subscription': { status: 404, title: 'There is no such subscription' },
   /** No record with this key has landed. */
   'unknown-document': { status: 404, title: 'There is no such document' },
   /** The batch is closed: there is nothing left to terminate. */
@@ -23,6 +33,16 @@ export const problems = {
   'document-deleted': { status: 410, title: 'The document was deleted' },
   /** A request with the same idempotency key is being received at this moment. */
   'idempotency-key-in-use': { status: 409, title: 'The first request with this key is still being received' },
+  /** The receiver has not allowed requests to its address. */
+  'consent-missing': { status: 409, title: 'The receiver has not consented' },
+  /** The stored secret was encrypted with another key than the configured one. */
+  'secret-unreadable': { status: 409, title: 'The signing secret cannot be read' },
+  /** As many subscriptions as are configured. */
+  'too-many-subscriptions': { status: 409, title: 'There are too many subscriptions' },
+  /** `If-Match` names another state than the present one. */
+  'subscription-changed': { status: 412, title: 'The subscription has changed' },
+  /** More bytes than a request of this kind may have. */
+  'body-too-large': { status: 413, title: 'The body is too large' },
   /** More bytes or records than one batch may hold. */
   'batch-too-large': { status: 413, title: 'The batch is too large' },
   /** A content type or content encoding that is not understood. */

@@ -1,4 +1,4 @@
-import { SHARDS, shardPartition } from '../../domain/egress/row';
+import { SHARDS, shardPartition, type DeliveryRow } from '../../domain/egress/row';
 import type { Subscription } from '../../domain/egress/subscription';
 import { heldFor, isSuccess, send, type Answered, type Claimed } from './attempt';
 import type { EgressDeps } from './deps';
@@ -53,7 +53,11 @@ export class Pump {
     private readonly host: PumpHost,
   ) {
     this.rate = new Rate(rateOf(subscription), this.time());
-    this.settler = new Settler(deps, (error) => host.failed(error));
+    this.settler = new Settler(
+      deps,
+      (row) => this.look(row),
+      (error) => host.failed(error),
+    );
     receiver.heldUntil = Math.max(receiver.heldUntil, subscription.health.heldUntil ?? 0);
   }
 
@@ -94,6 +98,14 @@ export class Pump {
     clearTimeout(this.timer);
     await this.settler.release(this.queue.splice(0));
     while (this.busy) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  /** Looks at the row's partition when it is due again. */
+  private look({ pk, due }: DeliveryRow): void {
+    const shard = Number(pk.slice(pk.lastIndexOf(':') + 1));
+    if (due === undefined || due >= (this.looks[shard] ?? 0)) return;
+    this.looks[shard] = due;
+    this.schedule();
   }
 
   private schedule(): void {

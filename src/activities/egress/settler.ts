@@ -17,6 +17,8 @@ export class Settler {
 
   constructor(
     private readonly deps: Pick<EgressDeps, 'deliveries' | 'egress' | 'now'>,
+    /** Called with each row that was stored: it may be due again. */
+    private readonly stored: (row: DeliveryRow) => void,
     private readonly failed: (error: unknown) => void,
   ) {}
 
@@ -74,7 +76,10 @@ export class Settler {
     const changes = new Map(part.map(({ claimed, change }) => [claimed.row.id, change]));
     for (const pause of [...PAUSES_MS, undefined]) {
       try {
-        await this.deps.deliveries.change(pk, known, (row, id) => (row ? changes.get(id)?.(row) : undefined));
+        const stored = await this.deps.deliveries.change(pk, known, (row, id) =>
+          row ? changes.get(id)?.(row) : undefined,
+        );
+        for (const { row } of stored.values()) this.stored(row);
         return;
       } catch (error) {
         this.failed(error);

@@ -91,13 +91,13 @@ export function filterFaults(filter: Json): readonly FilterFault[] {
   if (isDeeperThan(filter, 2 * MAX_FILTER_DEPTH + 1)) return [tooDeep([])];
   const bytes = Buffer.byteLength(JSON.stringify(filter));
   if (bytes > MAX_FILTER_BYTES) {
-    const message = `is ${bytes} bytes long; at most ${MAX_FILTER_BYTES} are allowed`;
+    const message = `It is ${bytes} bytes long; at most ${MAX_FILTER_BYTES} are allowed.`;
     return [{ pointer: '', message }];
   }
   const check = new FilterCheck();
   check.filter(filter, [], 1);
   if (check.nodes > MAX_FILTER_NODES) {
-    const message = `has ${check.nodes} paths and operators; at most ${MAX_FILTER_NODES} are allowed`;
+    const message = `It has ${check.nodes} paths and operators; at most ${MAX_FILTER_NODES} are allowed.`;
     return [{ pointer: '', message }];
   }
   return check.faults.slice(0, MAX_FAULTS);
@@ -105,7 +105,7 @@ export function filterFaults(filter: Json): readonly FilterFault[] {
 
 const tooDeep = (at: readonly string[]): FilterFault => ({
   pointer: pointerOf(at),
-  message: `is nested deeper than ${MAX_FILTER_DEPTH} levels`,
+  message: `It is nested deeper than ${MAX_FILTER_DEPTH} levels.`,
 });
 
 class FilterCheck {
@@ -117,7 +117,7 @@ class FilterCheck {
   }
 
   filter(filter: Json, at: readonly string[], depth: number): void {
-    if (!isObject(filter)) return this.fault(at, 'must be an object');
+    if (!isObject(filter)) return this.fault(at, 'It must be an object.');
     if (depth > MAX_FILTER_DEPTH) return void this.faults.push(tooDeep(at));
     for (const [name, value] of Object.entries(filter)) {
       this.nodes++;
@@ -125,7 +125,7 @@ class FilterCheck {
       if (name === '$and' || name === '$or') this.list(value, place, depth);
       else if (name === '$not') this.filter(value, place, depth + 1);
       else if (Object.hasOwn(OPERANDS, name))
-        this.fault(place, 'must stand behind a path, as in {"price": …}');
+        this.fault(place, 'It must stand behind a path, as in {"price": …}.');
       else if (name.startsWith('$')) this.unknown(place, name);
       else this.member(name, value, place, depth);
     }
@@ -133,7 +133,7 @@ class FilterCheck {
 
   private list(value: Json, at: readonly string[], depth: number): void {
     if (!Array.isArray(value) || value.length === 0)
-      return this.fault(at, 'must be an array with at least one filter');
+      return this.fault(at, 'It must be an array with at least one filter.');
     for (const [index, item] of value.entries()) this.filter(item, [...at, String(index)], depth + 1);
   }
 
@@ -141,48 +141,49 @@ class FilterCheck {
     const fault = pathFault(path);
     if (fault !== undefined) this.fault(at, fault);
     if (isScalar(value)) this.wellFormed(value, at);
-    else if (Array.isArray(value)) this.fault(at, 'must not be compared with an array; "$in" takes one');
+    else if (Array.isArray(value))
+      this.fault(at, 'A value cannot be compared with an array; "$in" takes one.');
     else this.condition(value, at, depth + 1);
   }
 
   private condition(condition: Json, at: readonly string[], depth: number): void {
-    if (!isObject(condition)) return this.fault(at, 'must be an object of operators');
+    if (!isObject(condition)) return this.fault(at, 'It must be an object of operators.');
     if (depth > MAX_FILTER_DEPTH) return void this.faults.push(tooDeep(at));
     const entries = Object.entries(condition);
-    if (entries.length === 0) this.fault(at, 'must have at least one operator');
+    if (entries.length === 0) this.fault(at, 'It must have at least one operator.');
     for (const [name, value] of entries) {
       this.nodes++;
       const place = [...at, name];
       const operand = Object.hasOwn(OPERANDS, name) ? OPERANDS[name] : undefined;
       if (name === '$not') this.condition(value, place, depth + 1);
-      else if (name === '$and' || name === '$or') this.fault(place, 'must not stand behind a path');
+      else if (name === '$and' || name === '$or') this.fault(place, 'It must not stand behind a path.');
       else if (!operand) this.unknown(place, name);
-      else if (!operand.accepts(value)) this.fault(place, `must be ${operand.expected}`);
+      else if (!operand.accepts(value)) this.fault(place, `It must be ${operand.expected}.`);
       else this.wellFormed(value, place);
     }
   }
 
   private unknown(at: readonly string[], name: string): void {
     const what = name.startsWith('$')
-      ? 'is not an operator that is known'
-      : 'is not an operator; members of members are named by a path such as "price.amount"';
-    this.fault(at, `${what}; allowed are ${FILTER_OPERATORS.join(', ')}`);
+      ? 'There is no such operator'
+      : 'It is not an operator (members of members are named by a path such as "price.amount")';
+    this.fault(at, `${what}; allowed are ${FILTER_OPERATORS.join(', ')}.`);
   }
 
   private wellFormed(value: Json, at: readonly string[]): void {
     const texts = Array.isArray(value) ? value : [value];
     if (texts.some((text) => typeof text === 'string' && !text.isWellFormed()))
-      this.fault(at, 'must be well-formed Unicode');
+      this.fault(at, 'It must be well-formed Unicode.');
   }
 }
 
 function pathFault(path: string): string | undefined {
-  if (path.length > MAX_PATH_LENGTH) return `is a path longer than ${MAX_PATH_LENGTH} characters`;
-  if (!path.isWellFormed()) return 'must be well-formed Unicode';
+  if (path.length > MAX_PATH_LENGTH) return `It is a path longer than ${MAX_PATH_LENGTH} characters.`;
+  if (!path.isWellFormed()) return 'It must be well-formed Unicode.';
   for (const name of path.split('.')) {
-    if (name === '') return 'is a path with an empty name in it';
-    if (name.startsWith('$')) return 'is a path with an operator in it';
-    if (FORBIDDEN.has(name)) return `must not name "${name}"`;
+    if (name === '') return 'It is a path with an empty name in it.';
+    if (name.startsWith('$')) return 'It is a path with an operator in it.';
+    if (FORBIDDEN.has(name)) return `A path must not name "${name}".`;
   }
   return undefined;
 }

@@ -224,7 +224,7 @@ describe('as the definitions of the operators say', () => {
       scalar,
       fc.array(tie('data'), { maxLength: 3 }),
       fc.dictionary(fc.constantFrom('a', 'b', 'c', '0', 'toString', 'length'), tie('data'), { maxKeys: 3 }),
-    ) as fc.Arbitrary<Json>,
+    ),
   }));
 
   /** Written from the documentation, with nothing but loops. */
