@@ -50,6 +50,9 @@ import { createGetStatus, createTerminate } from './triggers/ingest/links';
 import { createPostBatch, INGEST_BATCH } from './triggers/ingest/postBatch';
 import { createSweepBatches, createSweepInbox } from './triggers/ingest/sweep';
 
+/** How long (ms) the start waits for containers that are being made. */
+const RESOURCES_MS = 5_000;
+
 const config = readConfig(process.env);
 const blobs = createBlobs(config.storage, config.createResources);
 const cosmos = openCosmos(config.cosmos, config.createResources);
@@ -93,6 +96,12 @@ const subscriptionDeps: SubscriptionDeps = {
   now: deps.now,
   sleep: (ms) => sleep(ms),
 };
+
+// The trigger of the change feed does not start without its container. A store that is away must not keep the app from
+// starting, though: whoever uses a container makes it as well.
+app.hook.appStart(async () => {
+  await Promise.race([cosmos.ready().catch(() => undefined), sleep(RESOURCES_MS, undefined, { ref: false })]);
+});
 
 const durableClient = df.input.durableClient();
 

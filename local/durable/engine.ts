@@ -137,7 +137,7 @@ export class DurableEngine {
     this.episodes.stop();
     for (const instance of this.live.values()) {
       stopTimers(instance);
-      for (const resolve of instance.whenEnded.splice(0)) resolve();
+      for (const resolve of instance.whenEnded) resolve();
     }
     this.database.close();
   }
@@ -295,11 +295,13 @@ export class DurableEngine {
     const instance = this.live.get(id);
     if (!instance) return Promise.resolve();
     return new Promise((resolve) => {
-      const timeout = setTimeout(resolve, milliseconds);
-      instance.whenEnded.push(() => {
+      const done = (): void => {
         clearTimeout(timeout);
+        instance.whenEnded.delete(done);
         resolve();
-      });
+      };
+      const timeout = setTimeout(done, milliseconds);
+      instance.whenEnded.add(done);
     });
   }
 
@@ -327,7 +329,7 @@ export class DurableEngine {
     stopTimers(instance);
     instance.open.clear();
     instance.queue = [];
-    for (const resolve of instance.whenEnded.splice(0)) resolve();
+    for (const resolve of instance.whenEnded) resolve();
   }
 }
 

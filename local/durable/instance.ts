@@ -108,7 +108,7 @@ export class Instance implements Execution {
   warned = new Set<string>();
   /** How often in a row its worker was lost in an episode. */
   losses = 0;
-  readonly whenEnded: (() => void)[] = [];
+  readonly whenEnded = new Set<() => void>();
 
   constructor(row: InstanceRow, durable: boolean) {
     this.durable = durable;

@@ -20,7 +20,8 @@ type Replay = Run & { executor?: Executor };
 const UNEXPECTED_SDK =
   'This version of durable-functions is not the one this host knows (3.5): orchestrators cannot be run.';
 const REPLAY_ONLY =
-  'This version of durable-functions is not the one this host knows (3.5): every episode replays its whole history.';
+  'This version of durable-functions is not the one this host knows (3.5): every episode replays its whole history, ' +
+  'and continueAsNew carries no events over.';
 let saidReplayOnly = false;
 const REUSED_TASK =
   'A task that was already scheduled is used again in another Task.all or Task.any. On Azure its activity runs a ' +

@@ -22,6 +22,8 @@ export interface CosmosContainers {
   subscriptions: () => Promise<Container>;
   /** Delivery rows and attempts, partition key `/pk`, TTL by item. */
   deliveries: () => Promise<Container>;
+  /** Resolves when all of them are there. */
+  ready(): Promise<void>;
 }
 
 /** The SDK looks and then creates: of two processes that start together one is told 409, and has what it wanted. */
@@ -62,10 +64,16 @@ export function openCosmos(
       }
       return parent.container(id);
     });
-  return {
+  const containers = {
     documents: container('documents', '/pk'),
     batches: container('batches', '/id'),
     subscriptions: container('subscriptions', '/id'),
     deliveries: container('deliveries', '/pk'),
+  };
+  return {
+    ...containers,
+    async ready() {
+      await Promise.all(Object.values(containers).map((open) => open()));
+    },
   };
 }

@@ -27,7 +27,6 @@ export class Exchange {
   private response: http.IncomingMessage | undefined;
   private readonly body: Buffer[] = [];
   private bodyBytes = 0;
-  private retried = false;
   private settled = false;
 
   /**
@@ -109,7 +108,6 @@ export class Exchange {
     // What follows a whole answer, such as the body of a 204, breaks the connection; the answer's end is still to come.
     if (this.response?.complete) return;
     if (this.wasClosedWhileIdle(request, error)) {
-      this.retried = true;
       this.stage = 'connecting';
       this.send(this.agents.fresh);
       return;
@@ -119,12 +117,11 @@ export class Exchange {
 
   /**
    * Whether the receiver had closed the kept connection that the request was sent over: as a rule it did not see the
-   * request, and if it did, it gets the same one twice.
+   * request, and if it did, it gets the same one twice. The second try is over a fresh connection: there is no third.
    */
   private wasClosedWhileIdle(request: http.ClientRequest, error: NodeJS.ErrnoException): boolean {
     return (
       request.reusedSocket &&
-      !this.retried &&
       !this.response &&
       this.interim === 0 &&
       (error.code === 'ECONNRESET' || error.code === 'EPIPE')

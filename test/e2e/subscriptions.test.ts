@@ -22,6 +22,12 @@ interface Created {
 let hw: Headwater;
 let server: Server;
 let base: string;
+/** Created together: each creation waits until a second has passed. */
+let one: Created;
+let other: Created;
+let changing: Created;
+let leaving: Created;
+let byConsent: Record<string, Created>;
 const received: Received[] = [];
 const at = (path: string): Received[] => received.filter((one) => one.path === path);
 
@@ -71,6 +77,11 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const changed = { filter: { size: 1, path: 'x' }, rateLimit: 5 };
+  const created = [subscribe('/any'), subscribe('/any'), subscribe('/any', changed), subscribe('/any')];
+  const consenting = ['/any', '/text', '/json'].map(async (path) => [path, await subscribe(path)] as const);
+  [one, other, changing, leaving] = (await Promise.all(created)) as [Created, Created, Created, Created];
+  byConsent = Object.fromEntries(await Promise.all(consenting));
 });
 afterAll(async () => {
   await hw?.dispose();
@@ -151,8 +162,8 @@ describe('a receiver consents', () => {
     ['/any', 'handshake'],
     ['/text', 'ping'],
     ['/json', 'ping'],
-  ])('%s: by %s', async (path, method) => {
-    const { id, status, consent, secret } = await subscribe(path);
+  ])('%s: by %s', (path, method) => {
+    const { id, status, consent, secret } = byConsent[path] as Created;
     expect({ status, consent }).toMatchObject({ status: 'active', consent: { method } });
     if (method !== 'ping') return;
     const ping = at(path).at(-1) as Received;
@@ -210,12 +221,6 @@ describe('a receiver consents', () => {
 });
 
 describe('secrets and tokens', () => {
-  let one: Created;
-  let other: Created;
-  beforeAll(async () => {
-    [one, other] = await Promise.all([subscribe('/any'), subscribe('/any')]);
-  });
-
   test('are told once, and not stored in clear', async () => {
     expect(one.secret).toMatch(/^whsec_/);
     expect(one.token).toMatch(new RegExp(`^hws_${one.id}_[A-Za-z0-9_-]{43}$`));
@@ -315,8 +320,8 @@ describe('secrets and tokens', () => {
 describe('a change', () => {
   let token: string;
   let id: string;
-  beforeAll(async () => {
-    ({ id, token } = await subscribe('/any', { filter: { size: 1, path: 'x' }, rateLimit: 5 }));
+  beforeAll(() => {
+    ({ id, token } = changing);
   });
   const patch = (body: unknown, headers: Record<string, string> = {}) =>
     send('PATCH', '/my/subscription', body, { ...bearer(token), ...headers });
@@ -342,7 +347,7 @@ describe('a change', () => {
     expect(await read(await patch({ filter: null }))).not.toHaveProperty('filter');
     const { terms } = (await stored(id)) as { terms: { from: number; filter?: object }[] };
     expect(terms.map(({ filter }) => filter !== undefined)).toEqual([true, true, false]);
-    expect(terms.map(({ from }) => from)).toEqual(terms.map(({ from }) => from).toSorted());
+    expect(terms.map(({ from }) => from)).toEqual(terms.map(({ from }) => from).toSorted((a, b) => a - b));
   });
 
   test('names every fault at once', async () => {
@@ -432,7 +437,7 @@ describe('a change', () => {
 });
 
 test('a deleted subscription is gone for all, and waits for its removal', async () => {
-  const { id, token } = await subscribe('/any');
+  const { id, token } = leaving;
   const response = await send('DELETE', '/my/subscription', undefined, bearer(token));
   expect(response.status).toBe(202);
   expect(await response.json()).toEqual({ id, status: 'deleted' });

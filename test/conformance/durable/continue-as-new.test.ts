@@ -90,6 +90,23 @@ test('executions that are over do not push the kept generators of others out', a
   }
 });
 
+test('one that continues as new at once, for ever, can be terminated', async () => {
+  // oxlint-disable-next-line eslint/require-yield -- it is what is tested
+  df.app.orchestration('Spin', function* (context): Generator<never, undefined> {
+    context.df.continueAsNew((context.df.getInput<number>() ?? 0) + 1);
+    return undefined;
+  });
+  const host = startTestHost();
+  try {
+    await host.engine.startInstance({ name: 'Spin', id: 'spin', input: null });
+    await until(() => Number(host.engine.find('spin')?.input) > 10);
+    expect(await host.engine.terminate('spin', 'enough')).toBe('done');
+    expect(await ended(host, 'spin')).toMatchObject({ status: 'Terminated', output: '"enough"' });
+  } finally {
+    host.dispose();
+  }
+});
+
 describe.each([
   ['kept generators', false],
   ['full replay in each episode', true],
@@ -141,7 +158,7 @@ describe.each([
         const first: unknown = yield durable.waitForExternalEvent('Item');
         return [first, yield durable.waitForExternalEvent('Item')];
       }
-      const timer = durable.createTimer(new Date(durable.currentUtcDateTime.getTime() + 1_400));
+      const timer = durable.createTimer(new Date(durable.currentUtcDateTime.getTime() + 2_900));
       yield durable.Task.any([durable.waitForExternalEvent('First'), timer]);
       durable.continueAsNew(true);
       return undefined;

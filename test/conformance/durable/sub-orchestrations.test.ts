@@ -106,6 +106,22 @@ describe.each([
     expect(host.logged.join('\n')).toContain("Instance 'kid' of 'Wait' was terminated: as on the platform");
   });
 
+  test('the history shows a call that is under way', async () => {
+    await parent('p', { name: 'Wait', id: 'kid' });
+    await until(() => isRunning(host, 'kid'));
+    const { body } = await host.send('GET', '/instances/p?showHistory=true');
+    const { historyEvents } = JSON.parse(body) as { historyEvents: unknown[] };
+    expect(historyEvents[1]).toEqual({
+      EventType: 'SubOrchestrationInstanceCreated',
+      Name: 'Wait',
+      InstanceId: 'kid',
+      Input: null,
+      ClientSpanId: null,
+      Tags: null,
+      Timestamp: expect.any(String) as unknown,
+    });
+  });
+
   test('children outlive the termination and the purge of their parent', async () => {
     await parent('p', { name: 'Wait', id: 'kid' });
     await until(() => isRunning(host, 'kid'));

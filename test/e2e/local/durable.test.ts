@@ -56,6 +56,11 @@ test('activities fan out over the workers', async () => {
   expect(await run('fanOut', 200)).toBe(19_900);
 });
 
+test('rounds of sub-orchestrations continue as new', async () => {
+  const seen = [3, 2, 1].flatMap((left) => [1, 2, 3].map((n) => `Hello ${left}/${n}`));
+  expect(await run('rounds', { left: 3, seen: [] })).toEqual(seen);
+});
+
 test.each([
   ['a text', 'text', 'text'],
   ['a text of digits', '12', '12'],

@@ -291,7 +291,7 @@ describe('as the definitions of the operators say', () => {
           expect(JSON.stringify(document)).toBe(before);
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 });

@@ -325,6 +325,18 @@ describe('a kept connection', () => {
     expect(receiver.connections()).toBe(3);
   });
 
+  test('is replaced by a new one, when there are others that may be as old', async () => {
+    let dropped = 0;
+    const receiver = await dropping(1, (socket) => {
+      dropped++;
+      socket.resetAndDestroy();
+    });
+    await Promise.all([1, 2, 3].map(() => webhooks.send(post(receiver.url))));
+    expect(receiver.connections()).toBe(3);
+    expect(await webhooks.send(post(receiver.url))).toMatchObject({ type: 'answered', status: 200 });
+    expect([receiver.connections(), dropped]).toEqual([4, 1]);
+  });
+
   test('is replaced once only, within the same time', async () => {
     let connections = 0;
     const receiver = await started(
@@ -342,13 +354,19 @@ describe('a kept connection', () => {
     expect(receiver.connections()).toBe(2);
   });
 
-  test('is not replaced when it breaks in an answer', async () => {
-    const receiver = await dropping(1, (socket) =>
-      socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc'),
-    );
-    await webhooks.send(post(receiver.url));
-    expect(await webhooks.send(post(receiver.url))).toMatchObject({ type: 'failed', code: 'no-answer' });
-    expect(receiver.connections()).toBe(1);
+  test.each<[string, (socket: Socket, part: string) => void]>([
+    ['closed', (socket, part) => socket.end(part)],
+    ['reset', (socket, part) => socket.write(part, () => setImmediate(() => socket.resetAndDestroy()))],
+  ])('is not replaced when it is %s in an answer', async (_, drop) => {
+    for (const part of [
+      'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc',
+      'HTTP/1.1 102 Processing\r\n\r\n',
+    ]) {
+      const receiver = await dropping(1, (socket) => drop(socket, part));
+      await webhooks.send(post(receiver.url));
+      expect(await webhooks.send(post(receiver.url))).toMatchObject({ type: 'failed', code: 'no-answer' });
+      expect(receiver.connections()).toBe(1);
+    }
   });
 
   test('serves one request at a time: there are as many as requests under way', async () => {

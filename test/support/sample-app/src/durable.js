@@ -55,6 +55,13 @@ df.app.orchestration('waits', function* (context) {
   const after = yield context.df.callActivity('greet', 'after');
   return [before, event, after];
 });
+df.app.orchestration('rounds', function* (context) {
+  const { left, seen } = context.df.getInput();
+  const calls = [1, 2, 3].map((n) => context.df.callSubOrchestrator('greetings', [`${left}/${n}`]));
+  seen.push(...(yield context.df.Task.all(calls)).flat());
+  if (left > 1) context.df.continueAsNew({ left: left - 1, seen });
+  return seen;
+});
 
 app.http('start', {
   methods: ['POST'],
