@@ -14,7 +14,7 @@ import { fc } from '../../support/properties';
 import { item, query, type TestItem, type TestQuery } from './support/random-queries';
 
 /** `COSMOS_QUERY_CASES=50000` tries more; `FC_SEED=<number>` tries others. */
-const CASES = Number(process.env['COSMOS_QUERY_CASES'] ?? 500);
+const CASES = Number(process.env['COSMOS_QUERY_CASES'] ?? 300);
 const CASES_PER_CONTAINER = 100;
 const ITEMS = 150;
 const MOST_PAGES = 2_000;
