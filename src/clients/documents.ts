@@ -4,6 +4,7 @@ import type {
   OperationInput,
   OperationResponse,
   RequestOptions,
+  SqlParameter,
 } from '@azure/cosmos';
 import type { StoredDocument } from '../domain/egress/document';
 import type { Stored, Write } from '../domain/ingest/decide';
@@ -29,11 +30,20 @@ export type GroupOutcome =
 export interface Documents {
   /** The documents of these ids in one partition, by id. */
   read(pk: string, ids: readonly string[]): Promise<{ stored: Map<string, Stored>; requestCharge: number }>;
+  /** Documents of many partitions at once: one request for a hundred, where each partition alone would take one. */
+  readAcross(
+    keys: readonly DocumentKey[],
+  ): Promise<{ stored: Map<string, Map<string, Stored>>; requestCharge: number }>;
   /** Writes documents and marker, all or nothing; the marker only if there is none. */
   commit(marker: Marker, writes: readonly Write[]): Promise<GroupOutcome>;
   readMarker(pk: string, id: string): Promise<Marker | undefined>;
   /** Documents of one partition, markers left out, page by page; no continuation: it was the last. */
   page(pk: string, most: number, continuation: string | undefined): Promise<DocumentPage>;
+}
+
+export interface DocumentKey {
+  readonly pk: string;
+  readonly id: string;
 }
 
 export interface DocumentPage {
@@ -45,6 +55,9 @@ type Item = Envelope & ItemDefinition & { _etag: string; _ts: number };
 
 /** Nobody reads what the store would send back of a write. */
 const NO_CONTENT: RequestOptions = { contentResponseOnWriteEnabled: false };
+
+/** Keys of one query: its text and parameters stay small. */
+const KEYS_AT_ONCE = 100;
 
 /** Up to this many keys, point reads (1 RU each) are cheaper than a query. */
 const POINT_READS = 3;
@@ -124,6 +137,34 @@ export function createDocuments(container: () => Promise<Container>): Documents 
         .query<Item>({ query, parameters }, options)
         .fetchAll();
       return { stored: new Map(resources.map((item) => [item.id, toStored(item)])), requestCharge };
+    },
+
+    async readAcross(keys) {
+      const stored = new Map<string, Map<string, Stored>>();
+      let requestCharge = 0;
+      for (let start = 0; start < keys.length; start += KEYS_AT_ONCE) {
+        const slice = keys.slice(start, start + KEYS_AT_ONCE);
+        const listed = (
+          name: string,
+          values: Iterable<string>,
+        ): { names: string; parameters: SqlParameter[] } => {
+          const parameters = Array.from(values, (value, index) => ({ name: `@${name}${index}`, value }));
+          return { names: parameters.map((parameter) => parameter.name).join(', '), parameters };
+        };
+        const pks = listed('p', new Set(slice.map(({ pk }) => pk)));
+        const ids = listed('i', new Set(slice.map(({ id }) => id)));
+        const query = `SELECT * FROM c WHERE c.pk IN (${pks.names}) AND c.id IN (${ids.names})`;
+        const { items } = await container();
+        const answer = await items
+          .query<Item>({ query, parameters: [...pks.parameters, ...ids.parameters] })
+          .fetchAll();
+        requestCharge += answer.requestCharge;
+        for (const item of answer.resources) {
+          const partition = stored.get(item.pk) ?? new Map<string, Stored>();
+          stored.set(item.pk, partition.set(item.id, toStored(item)));
+        }
+      }
+      return { stored, requestCharge };
     },
 
     async commit(marker, writes) {
