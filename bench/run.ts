@@ -9,11 +9,24 @@ import { record, settingOf } from './lib/results';
 import { bare } from './bare';
 import { batch } from './batch';
 import { batches } from './batches';
+import { egress } from './egress';
+import { egress40 } from './egress-40';
+import { egressHang } from './egress-hang';
 import { fanout } from './fanout';
 import { orchestrations } from './orchestrations';
 import { start } from './start';
 
-const BENCHES: readonly Bench[] = [orchestrations, fanout, bare, batch, batches, start];
+const BENCHES: readonly Bench[] = [
+  orchestrations,
+  fanout,
+  bare,
+  batch,
+  batches,
+  egress,
+  egress40,
+  egressHang,
+  start,
+];
 const USAGE = `npm run bench -- <name>…|all [--scale <n>] [--seconds <n>] [--record]
   --scale    so many times the work (0.1 for a quick look); thresholds are meant for 1
   --seconds  orchestrations, batches: start for so long, instead of so many
@@ -60,7 +73,7 @@ class Run {
       scale,
       seconds,
       root,
-      startCloud: (setup) => startCloud(setup, root),
+      startCloud: (setup, settings) => startCloud(setup, root, settings),
       figuresOf: async (name) => {
         const outcome = await this.of(name);
         if ('error' in outcome) throw new Error(`${name} has no figures: ${outcome.error}`);

@@ -21,6 +21,7 @@ import { createRows } from './clients/rows';
 import { loadSchemas } from './clients/schemas';
 import { createSecrets } from './clients/secrets';
 import { createSubscriptions } from './clients/subscriptions';
+import { createVersions } from './clients/versions';
 import { createWebhooks } from './clients/webhooks';
 import { readConfig } from './config';
 import { deliverChanges } from './orchestrators/egress/deliverChanges';
@@ -100,6 +101,7 @@ const ledger: LedgerDeps = {
   blobs,
   batches: deps.batches,
   documents: deps.documents,
+  versions: createVersions(cosmos.documents),
   rows: createRows(cosmos.deliveries),
   subscriptions: egress.subscriptions,
   leases: createLeases(cosmos.leases),

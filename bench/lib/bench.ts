@@ -15,8 +15,8 @@ export interface Context {
   readonly seconds: number | undefined;
   /** The repository, absolute. */
   readonly root: string;
-  /** A local cloud with an empty store of its own; the bench disposes of it. */
-  startCloud(setup: Setup): Promise<Cloud>;
+  /** A local cloud with an empty store of its own and further settings of the app; the bench disposes of it. */
+  startCloud(setup: Setup, settings?: Readonly<Record<string, string>>): Promise<Cloud>;
   /** The figures of another bench in the same run, which runs now if it has not yet. */
   figuresOf(bench: string): Promise<Figures>;
   progress(what: string, total: number): Progress;

@@ -46,8 +46,15 @@ export interface Counters {
 const HUB = 'records';
 const PARTITIONS = 4;
 
-/** Starts a local cloud on an empty store, which lies beside the project's own, on the same disk. */
-export async function startCloud(setup: Setup, root: string): Promise<Cloud> {
+/**
+ * Starts a local cloud on an empty store, which lies beside the project's own, on the same disk.
+ * @param settings further settings of the app
+ */
+export async function startCloud(
+  setup: Setup,
+  root: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Cloud> {
   const stateDir = temporaryState(root, setup);
   const remove = (): void => rmSync(stateDir, { recursive: true, force: true });
   try {
@@ -59,6 +66,7 @@ export async function startCloud(setup: Setup, root: string): Promise<Cloud> {
         HEADWATER_SIGNING_KEY: randomBytes(32).toString('hex'),
         HEADWATER_ENCRYPTION_KEY: randomBytes(32).toString('hex'),
         HEADWATER_ALLOW_LOCAL_WEBHOOKS: 'true',
+        ...settings,
       },
       hubs: { [HUB]: { partitions: PARTITIONS } },
       ...(setup === 'engine' ? { stores: [] } : {}),
@@ -76,6 +84,15 @@ export function temporaryState(root: string, name: string): string {
   const folder = join(root, '.headwater');
   mkdirSync(folder, { recursive: true });
   return mkdtempSync(join(folder, `bench-${name}-`));
+}
+
+/** The settings under which the services' SDKs find them. */
+export function connectionsOf(cloud: Cloud): Record<string, string> {
+  return {
+    AzureWebJobsStorage: cloud.blobConnectionString,
+    EventHubs: cloud.eventHubsConnectionString,
+    Cosmos: cloud.cosmosConnectionString,
+  };
 }
 
 function view(cloud: LocalCloud, remove: () => void): Cloud {

@@ -6,6 +6,8 @@ export interface BatchStatus {
   readonly batchId: string;
   readonly status: string;
   readonly counts?: Readonly<Record<string, number>>;
+  /** ISO 8601; null while it is open */
+  readonly completedAt?: string | null;
   /** RU */
   readonly requestCharge?: number;
 }

@@ -28,7 +28,9 @@ export class CosmosListener {
   private readonly outage: Outage;
   private readonly owner = randomUUID();
   private running: Promise<void> | undefined;
-  /** Whether the container was missing at some time: then all that is in it came after our start. */
+  /** Resource id of the container that was read last. */
+  private rid: string | undefined;
+  /** Whether the container was missing, or another one, at some time: then all that is in it came after our start. */
   private wasMissing = false;
 
   constructor(
@@ -60,6 +62,7 @@ export class CosmosListener {
         failures = 0;
         this.outage.recovered('feed');
         await Promise.all(feed.ranges.map((range) => this.follow(feed, range)));
+        await this.life.pause(pauseAfter(1));
       } catch (error) {
         if (this.life.stopped) break;
         this.outage.failed('feed', error);
@@ -74,6 +77,8 @@ export class CosmosListener {
     const { monitored, leases } = this.trigger;
     const source = clients.container(monitored);
     const { rid, databaseRid } = await this.identify(source);
+    if (this.rid !== undefined && this.rid !== rid) this.wasMissing = true;
+    this.rid = rid;
     const store = clients.container(leases);
     await this.prepareLeaseContainer(store);
     const ranges = await rangesOf(source);
@@ -175,7 +180,6 @@ export class CosmosListener {
       } catch (error) {
         if (error instanceof ContainerGoneError || statusOf(error) === 404) {
           this.outage.recovered(id);
-          this.wasMissing = true;
           feed.life.stop();
           return undefined;
         }

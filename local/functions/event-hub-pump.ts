@@ -13,13 +13,15 @@ import {
   type PartitionDescription,
 } from './event-hub-data';
 import type { EventHubsSettings, EventHubTrigger } from './event-hub-options';
-import { LONGEST_STORE_PAUSE_MS, pauseAfter, type Lifetime, type Outage } from './lifetime';
+import { atMost, LONGEST_STORE_PAUSE_MS, pauseAfter, type Lifetime, type Outage } from './lifetime';
 import type { Deliver } from './listeners';
 import type { TypedData } from './protocol';
 import { log } from '../shared/log';
 
 /** The SDK tells nobody when a connection is lost: a receiver looks after so many seconds without events. */
 const RECEIVE_SECONDS = 1;
+/** An endpoint that is gone does not answer when a connection is closed: it is not waited for longer (ms). */
+const CLOSE_GRACE_MS = 1_000;
 
 export interface PumpOptions {
   /** The function. */
@@ -59,7 +61,7 @@ export class PartitionPump {
         outage.failed(partitionId, error);
         await life.pause(pauseAfter(++failures, LONGEST_STORE_PAUSE_MS));
       } finally {
-        await client.close().catch(() => undefined);
+        await atMost(CLOSE_GRACE_MS, client.close());
       }
     }
     if (this.unstored > 0) await this.store();
@@ -102,7 +104,7 @@ export class PartitionPump {
         if (ended) return;
         ended = true;
         life.signal.removeEventListener('abort', stop);
-        await subscription.close().catch(() => undefined);
+        await atMost(CLOSE_GRACE_MS, subscription.close());
         await busy;
         if (error) reject(error);
         else resolve();

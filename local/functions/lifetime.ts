@@ -36,6 +36,11 @@ export class Lifetime {
   }
 }
 
+/** Waits for the end of something that cannot fail the caller, but for at most so long (ms). */
+export async function atMost(ms: number, ending: Promise<unknown>): Promise<void> {
+  await Promise.race([ending.catch(() => undefined), delay(ms, undefined, { ref: false })]);
+}
+
 /** The pause before something that has failed so many times in a row is tried again (ms). */
 export function pauseAfter(failures: number, longestMs = LONGEST_PAUSE_MS): number {
   return Math.min(longestMs, FIRST_PAUSE_MS * 2 ** Math.min(failures - 1, 20));

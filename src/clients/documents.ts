@@ -1,10 +1,10 @@
-import {
-  ChangeFeedStartFrom,
-  type Container,
-  type ItemDefinition,
-  type OperationInput,
-  type OperationResponse,
-  type RequestOptions,
+import type {
+  Container,
+  ItemDefinition,
+  OperationInput,
+  OperationResponse,
+  RequestOptions,
+  SqlParameter,
 } from '@azure/cosmos';
 import type { StoredDocument } from '../domain/egress/document';
 import type { Stored, Write } from '../domain/ingest/decide';
@@ -30,25 +30,20 @@ export type GroupOutcome =
 export interface Documents {
   /** The documents of these ids in one partition, by id. */
   read(pk: string, ids: readonly string[]): Promise<{ stored: Map<string, Stored>; requestCharge: number }>;
+  /** Documents of many partitions at once: one request for a hundred, where each partition alone would take one. */
+  readAcross(
+    keys: readonly DocumentKey[],
+  ): Promise<{ stored: Map<string, Map<string, Stored>>; requestCharge: number }>;
   /** Writes documents and marker, all or nothing; the marker only if there is none. */
   commit(marker: Marker, writes: readonly Write[]): Promise<GroupOutcome>;
   readMarker(pk: string, id: string): Promise<Marker | undefined>;
   /** Documents of one partition, markers left out, page by page; no continuation: it was the last. */
   page(pk: string, most: number, continuation: string | undefined): Promise<DocumentPage>;
-  /** How many documents a partition has, and the sum of their versions. */
-  sums(pk: string): Promise<{ readonly documents: number; readonly versions: number }>;
-  /**
-   * The last writes of these documents, as the change feed of their partition tells them, by id. What was not written
-   * since `since` (the store's time, seconds) is left out.
-   */
-  lastWrites(pk: string, since: number, ids: ReadonlySet<string>): Promise<LastWrites>;
 }
 
-export interface LastWrites {
-  /** The physical partition, if the store says it. */
-  readonly range: string | undefined;
-  /** By id of the document: its log sequence number and the version written. */
-  readonly writes: ReadonlyMap<string, { readonly lsn: number; readonly version: number }>;
+export interface DocumentKey {
+  readonly pk: string;
+  readonly id: string;
 }
 
 export interface DocumentPage {
@@ -61,13 +56,11 @@ type Item = Envelope & ItemDefinition & { _etag: string; _ts: number };
 /** Nobody reads what the store would send back of a write. */
 const NO_CONTENT: RequestOptions = { contentResponseOnWriteEnabled: false };
 
+/** Keys of one query: its text and parameters stay small. */
+const KEYS_AT_ONCE = 100;
+
 /** Up to this many keys, point reads (1 RU each) are cheaper than a query. */
 const POINT_READS = 3;
-
-/** The feed begins at a time with the grain of a second. */
-const FEED_MARGIN_S = 5;
-const FEED_PAGE = 200;
-const NOT_MODIFIED = 304;
 
 const toStored = (item: Item): Stored => ({ envelope: item, etag: item._etag, ts: item._ts });
 
@@ -146,6 +139,34 @@ export function createDocuments(container: () => Promise<Container>): Documents 
       return { stored: new Map(resources.map((item) => [item.id, toStored(item)])), requestCharge };
     },
 
+    async readAcross(keys) {
+      const stored = new Map<string, Map<string, Stored>>();
+      let requestCharge = 0;
+      for (let start = 0; start < keys.length; start += KEYS_AT_ONCE) {
+        const slice = keys.slice(start, start + KEYS_AT_ONCE);
+        const listed = (
+          name: string,
+          values: Iterable<string>,
+        ): { names: string; parameters: SqlParameter[] } => {
+          const parameters = Array.from(values, (value, index) => ({ name: `@${name}${index}`, value }));
+          return { names: parameters.map((parameter) => parameter.name).join(', '), parameters };
+        };
+        const pks = listed('p', new Set(slice.map(({ pk }) => pk)));
+        const ids = listed('i', new Set(slice.map(({ id }) => id)));
+        const query = `SELECT * FROM c WHERE c.pk IN (${pks.names}) AND c.id IN (${ids.names})`;
+        const { items } = await container();
+        const answer = await items
+          .query<Item>({ query, parameters: [...pks.parameters, ...ids.parameters] })
+          .fetchAll();
+        requestCharge += answer.requestCharge;
+        for (const item of answer.resources) {
+          const partition = stored.get(item.pk) ?? new Map<string, Stored>();
+          stored.set(item.pk, partition.set(item.id, toStored(item)));
+        }
+      }
+      return { stored, requestCharge };
+    },
+
     async commit(marker, writes) {
       try {
         const response = await (
@@ -183,37 +204,6 @@ export function createDocuments(container: () => Promise<Container>): Documents 
       const next: string | undefined = page.continuationToken;
       // The SDK gives undefined for an empty page.
       return { documents: page.resources ?? [], continuation: next === '' ? undefined : next };
-    },
-
-    async sums(pk) {
-      const query =
-        'SELECT COUNT(1) AS documents, SUM(c._hw.version) AS versions FROM c WHERE IS_DEFINED(c._hw)';
-      const { items } = await container();
-      const options = { partitionKey: pk };
-      const { resources } = await items
-        .query<{ documents?: number; versions?: number }>(query, options)
-        .fetchAll();
-      return { documents: resources[0]?.documents ?? 0, versions: resources[0]?.versions ?? 0 };
-    },
-
-    async lastWrites(pk, since, ids) {
-      const { items } = await container();
-      const changeFeedStartFrom = ChangeFeedStartFrom.Time(new Date((since - FEED_MARGIN_S) * 1000), pk);
-      const feed = items.getChangeFeedIterator<Partial<Item> & { _lsn?: number }>({
-        changeFeedStartFrom,
-        maxItemCount: FEED_PAGE,
-      });
-      const writes = new Map<string, { lsn: number; version: number }>();
-      let range: string | undefined;
-      while (writes.size < ids.size) {
-        const page = await feed.readNext();
-        range ??= page.headers['x-ms-documentdb-partitionkeyrangeid'] as string | undefined;
-        for (const { id = '', _hw, _lsn } of page.result ?? []) {
-          if (_hw && _lsn !== undefined && ids.has(id)) writes.set(id, { lsn: _lsn, version: _hw.version });
-        }
-        if (page.statusCode === NOT_MODIFIED) break;
-      }
-      return { range, writes };
     },
   };
 }

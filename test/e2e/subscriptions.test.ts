@@ -339,7 +339,6 @@ describe('a change', () => {
     });
     expect(changed).not.toHaveProperty('rateLimit');
     expect(await stored(id)).toMatchObject({
-      reconciled: 1,
       terms: [{ filter: { size: 1, path: 'x' } }, { filter: { size: { $gt: 3 } } }],
     });
     const described = await read(await patch({ description: 'Only words', maxInFlight: null }));

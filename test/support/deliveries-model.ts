@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Change, Deliveries, StoredRow } from '../../src/clients/deliveries';
-import type { DocumentPage } from '../../src/clients/documents';
+import type { DocumentKey, DocumentPage } from '../../src/clients/documents';
 import type { StoredSubscription, Subscriptions } from '../../src/clients/subscriptions';
 import type { StoredDocument } from '../../src/domain/egress/document';
 import type { AttemptRecord, DeliveryRow } from '../../src/domain/egress/row';
@@ -144,15 +144,16 @@ export class CurrentDocuments {
     this.items.set(document.id, document);
   }
 
-  async read(
-    pk: string,
-    ids: readonly string[],
-  ): Promise<{ stored: Map<string, Stored>; requestCharge: number }> {
+  async readAcross(
+    keys: readonly DocumentKey[],
+  ): Promise<{ stored: Map<string, Map<string, Stored>>; requestCharge: number }> {
     await this.weather.request();
-    const stored = new Map<string, Stored>();
-    for (const id of ids) {
+    const stored = new Map<string, Map<string, Stored>>();
+    for (const { pk, id } of keys) {
       const document = this.items.get(id);
-      if (document?.pk === pk) stored.set(id, { envelope: document, etag: '', ts: document._ts });
+      if (document?.pk !== pk) continue;
+      const partition = stored.get(pk) ?? new Map<string, Stored>();
+      stored.set(pk, partition.set(id, { envelope: document, etag: '', ts: document._ts }));
     }
     return { stored, requestCharge: 0 };
   }

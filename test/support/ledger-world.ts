@@ -164,12 +164,14 @@ export class LedgerWorld {
         await this.moveOn();
         return { documents: this.inBucket(pk), continuation: undefined };
       },
+    },
+    versions: {
       sums: async (pk) => {
         await this.moveOn();
         const found = this.inBucket(pk);
         return { documents: found.length, versions: found.reduce((sum, { _hw }) => sum + _hw.version, 0) };
       },
-      lastWrites: async () => ({ range: undefined, writes: new Map() }),
+      lastWrites: async () => ({ range: undefined, lsns: new Map() }),
     },
     rows: {
       page: async () => ({ rows: [], continuation: undefined }),

@@ -32,8 +32,9 @@ export const newToken = (): string => randomUUID();
 
 /** Sends one event. The timestamp and so the signature are of this attempt, the event and its id of all attempts. */
 export async function send(
-  { egress, webhooks, secretsOf, now }: Pick<EgressDeps, 'egress' | 'webhooks' | 'secretsOf' | 'now'>,
+  { egress, webhooks, now }: Pick<EgressDeps, 'egress' | 'webhooks' | 'now'>,
   subscription: Subscription,
+  secrets: readonly string[],
   claimed: Claimed,
 ): Promise<Answered> {
   const { row, document, kind } = claimed;
@@ -48,7 +49,7 @@ export async function send(
   const startedAt = now();
   const headers = {
     'content-type': EVENT_CONTENT_TYPE,
-    ...sign(secretsOf(subscription, startedAt), event.id, Math.floor(startedAt.getTime() / 1000), event.body),
+    ...sign(secrets, event.id, Math.floor(startedAt.getTime() / 1000), event.body),
   };
   const outcome = await webhooks.send({ method: 'POST', url: subscription.url, headers, body: event.body });
   return { claimed, startedAt, outcome };

@@ -24,7 +24,7 @@ export interface EgressDeps {
   readonly egress: EgressSettings;
   readonly subscriptions: Subscriptions;
   readonly deliveries: Deliveries;
-  readonly documents: Pick<Documents, 'read' | 'page'>;
+  readonly documents: Pick<Documents, 'readAcross' | 'page'>;
   readonly recent: RecentDocuments;
   readonly webhooks: Webhooks;
   /** The secrets that a subscription's requests are signed with, newest first. */

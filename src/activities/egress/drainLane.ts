@@ -133,6 +133,8 @@ class Lane implements PumpHost {
         const known = this.pumps.get(subscription.id);
         if (known) known.follow(subscription);
         else this.begin(subscription);
+        if (this.deps.secretsOf(subscription, this.deps.now()).length === 0)
+          this.failed(new Error(`no secret of subscription ${subscription.id} can be opened.`));
       }
     } catch (error) {
       this.failed(error);

@@ -1,5 +1,4 @@
 import type { Change, StoredRow } from '../../clients/deliveries';
-import { mapLimited } from '../../clients/once';
 import type { StoredDocument } from '../../domain/egress/document';
 import { matchesNow } from '../../domain/egress/interest';
 import { claim, plan, type Present } from '../../domain/egress/progress';
@@ -9,9 +8,6 @@ import type { EgressDeps } from './deps';
 
 /** What is added to the time-out (ms): the answer of a request that just made it has to be stored in that time. */
 export const leaseMargin = (timeoutMs: number): number => Math.max(1_000, timeoutMs / 3);
-
-/** Partitions of documents that are read at the same time. */
-const READS_AT_A_TIME = 8;
 
 type PageDeps = Pick<EgressDeps, 'deliveries' | 'documents' | 'recent' | 'egress' | 'now'>;
 
@@ -78,20 +74,18 @@ async function readDocuments(
   rows: readonly StoredRow[],
 ): Promise<Map<string, StoredDocument>> {
   const found = new Map<string, StoredDocument>();
-  const missing = new Map<string, StoredRow[]>();
+  const missing: StoredRow[] = [];
   for (const stored of rows) {
     const { id, owed, document } = stored.row;
     const known = recent.get(document.pk, document.id, owed);
     if (known) found.set(id, known);
-    else missing.set(document.pk, [...(missing.get(document.pk) ?? []), stored]);
+    else missing.push(stored);
   }
-  await mapLimited([...missing], READS_AT_A_TIME, async ([pk, group]) => {
-    const ids = group.map(({ row }) => row.document.id);
-    const { stored } = await documents.read(pk, ids);
-    for (const { row } of group) {
-      const document = stored.get(row.document.id);
-      if (document) found.set(row.id, { ...document.envelope, _ts: document.ts });
-    }
-  });
+  if (missing.length === 0) return found;
+  const { stored } = await documents.readAcross(missing.map(({ row }) => row.document));
+  for (const { row } of missing) {
+    const document = stored.get(row.document.pk)?.get(row.document.id);
+    if (document) found.set(row.id, { ...document.envelope, _ts: document.ts });
+  }
   return found;
 }

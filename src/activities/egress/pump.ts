@@ -17,6 +17,8 @@ const CLAIMED_AHEAD_MS = 500;
 /** A request that takes longer (ms) than this is slow. */
 const SLOW_MS = 1_000;
 
+const GONE_PAUSE_MS = 5_000;
+
 /** Pause (ms) after the store has failed. */
 const STORE_PAUSE_MS = 500;
 
@@ -42,9 +44,11 @@ export class Pump {
   /** By shard, when it is to be looked at; 0: now. */
   private readonly looks = Array.from({ length: SHARDS }, () => 0);
   private readonly rate: Rate;
+  private secrets: readonly string[];
   private readonly settler: Settler;
   private filling = false;
   private timer: NodeJS.Timeout | undefined;
+  private rateTimer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly deps: EgressDeps,
@@ -53,6 +57,7 @@ export class Pump {
     private readonly host: PumpHost,
   ) {
     this.rate = new Rate(rateOf(subscription), this.time());
+    this.secrets = deps.secretsOf(subscription, deps.now());
     this.settler = new Settler(
       deps,
       (row) => this.look(row),
@@ -65,6 +70,8 @@ export class Pump {
   follow(subscription: Subscription): void {
     this.subscription = subscription;
     this.rate.change(rateOf(subscription));
+    // Opened once in a while, not for every request.
+    this.secrets = this.deps.secretsOf(subscription, this.deps.now());
   }
 
   /** Something new is owed. */
@@ -96,6 +103,7 @@ export class Pump {
   async close(): Promise<void> {
     this.closing = 'all';
     clearTimeout(this.timer);
+    clearTimeout(this.rateTimer);
     await this.settler.release(this.queue.splice(0));
     while (this.busy) await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -119,6 +127,8 @@ export class Pump {
   }
 
   private mayStart(): boolean {
+    // Without a secret that can be opened nothing is sent: the key in the configuration is another one.
+    if (this.secrets.length === 0) return false;
     if (this.closing === 'all' || this.time() < this.receiver.heldUntil) return false;
     return this.closing === 'no' || !this.slow;
   }
@@ -135,7 +145,10 @@ export class Pump {
       const now = this.time();
       const wait = this.rate.take(now);
       if (wait > 0) {
-        setTimeout(() => this.turn(), wait);
+        this.rateTimer ??= setTimeout(() => {
+          this.rateTimer = undefined;
+          this.turn();
+        }, wait);
         return;
       }
       const claimed = this.queue.shift() as Claimed;
@@ -151,12 +164,12 @@ export class Pump {
     this.inFlight.set(claimed, startedAt);
     this.worked = true;
     try {
-      const answered = await send(this.deps, this.subscription, claimed);
+      const answered = await send(this.deps, this.subscription, this.secrets, claimed);
       this.learn(answered);
       this.host.ended(this.subscription, answered);
       this.settler.settle(answered);
     } catch (error) {
-      // Nothing was sent: its secret cannot be opened, say. The lease runs out, and it is tried again.
+      // Not by the receiver: the lease runs out, and it is tried again.
       this.host.failed(error);
     } finally {
       this.inFlight.delete(claimed);
@@ -169,7 +182,9 @@ export class Pump {
     const now = this.time();
     this.receiver.latency += (outcome.durationMs - this.receiver.latency) * 0.1;
     const held = heldFor(outcome, now);
-    if (held !== undefined) this.receiver.heldUntil = Math.max(this.receiver.heldUntil, now + held);
+    // Who answers 410 is disabled, which takes a moment.
+    const pause = outcome.type === 'answered' && outcome.status === 410 ? GONE_PAUSE_MS : held;
+    if (pause !== undefined) this.receiver.heldUntil = Math.max(this.receiver.heldUntil, now + pause);
     if (isSuccess(outcome))
       this.receiver.window = Math.min(this.subscription.maxInFlight, this.receiver.window + 0.5);
     else if (outcome.type === 'failed' || held !== undefined)

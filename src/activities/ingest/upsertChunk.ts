@@ -3,7 +3,7 @@ import type { BatchHeader, ChunkVerdicts } from '../../domain/ingest/batch';
 import type { GroupOrigin } from '../../domain/ingest/decide';
 import { markerId } from '../../domain/ingest/names';
 import type { ValidRecord } from '../../domain/ingest/validation';
-import { bucketOf, partitionKey } from '../../domain/keys';
+import { bucketOf, documentId, partitionKey } from '../../domain/keys';
 import type { ChunkTask } from './chunks';
 import type { IngestDeps } from './deps';
 import { upsertGroup, type GroupTask } from './upsertGroup';
@@ -27,6 +27,29 @@ export function groupsOf(
   );
 }
 
+/** Groups of so many records are read each on its own: that takes as many requests then. */
+const SPARSE = 25;
+
+/**
+ * Reads the documents of small groups together. A small batch has a record or two in each bucket: to read every group
+ * alone would be most of its work.
+ */
+async function readSparse(
+  { documents }: Pick<IngestDeps, 'documents'>,
+  groups: readonly GroupTask[],
+): Promise<{ groups: GroupTask[]; requestCharge: number }> {
+  const sparse = groups.filter(({ records }) => records.length < SPARSE);
+  if (sparse.length < 2) return { groups: [...groups], requestCharge: 0 };
+  const keys = sparse.flatMap(({ records, origin }) =>
+    records.map(({ key }) => ({ pk: origin.pk, id: documentId(key) })),
+  );
+  const { stored, requestCharge } = await documents.readAcross(keys);
+  const read = groups.map((group) =>
+    group.records.length < SPARSE ? { ...group, stored: stored.get(group.origin.pk) ?? new Map() } : group,
+  );
+  return { groups: read, requestCharge };
+}
+
 /** The batch, as far as the decisions on one bucket's records depend on it. */
 function originOf(batch: BatchHeader, bucket: number): GroupOrigin {
   return {
@@ -44,11 +67,12 @@ export function createUpsertChunk(
   return async function upsertChunk(task: ChunkTask & { quarantined: number }): Promise<ChunkVerdicts> {
     const { batch, chunk, quarantined } = task;
     const valid = await readValidated(deps, task.batch.id, task.chunk);
-    const results = await mapLimited(
-      groupsOf(task, valid, deps.markerTtlSeconds),
-      deps.groupConcurrency,
-      (group) => upsertGroup(deps.documents, group),
+    const groups = groupsOf(task, valid, deps.markerTtlSeconds);
+    const read = await readSparse(deps, groups);
+    const results = await mapLimited(read.groups, deps.groupConcurrency, (group) =>
+      upsertGroup(deps.documents, group),
     );
+    results.push({ verdicts: [], requestCharge: read.requestCharge });
     return storeVerdicts(deps.blobs, { batchId: batch.id, chunk, valid, quarantined, results });
   };
 }

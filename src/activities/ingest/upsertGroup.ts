@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Documents } from '../../clients/documents';
-import { decide, type GroupOrigin, type Write } from '../../domain/ingest/decide';
+import { decide, type GroupOrigin, type Stored, type Write } from '../../domain/ingest/decide';
 import type { Marker } from '../../domain/ingest/envelope';
 import type { ValidRecord } from '../../domain/ingest/validation';
 import type { GroupVerdict } from '../../domain/ingest/verdict';
@@ -21,6 +21,8 @@ export interface GroupTask {
   readonly records: readonly ValidRecord[];
   readonly origin: GroupOrigin;
   readonly markerTtlSeconds: number;
+  /** The documents of the group's keys, where they were read already. */
+  readonly stored?: ReadonlyMap<string, Stored>;
 }
 
 /** Waits before a group is tried again, longer after more conflicts. Random, or those who met would meet again. */
@@ -50,7 +52,8 @@ export async function upsertGroup(
   for (;;) {
     const records = task.records.filter(({ index }) => !dead.some((verdict) => verdict.index === index));
     const ids = [...new Set(records.map(({ key }) => documentId(key)))];
-    const read = await documents.read(origin.pk, ids);
+    const first = conflicts === 0 && dead.length === 0 ? task.stored : undefined;
+    const read = first ? { stored: first, requestCharge: 0 } : await documents.read(origin.pk, ids);
     const { writes, verdicts: decided } = decide(records, read.stored, origin);
     const verdicts = [...decided, ...dead];
     const marker: Marker = { id: markerId, pk: origin.pk, type: 'marker', verdicts, ttl: markerTtlSeconds };

@@ -83,7 +83,7 @@ function sumPartitions(
     const { dataset, pk } = partition;
     const sums = unnoticed.wants(dataset)
       ? await sumPages(deps, pk, (documents) => unnoticed.look(pk, documents))
-      : await deps.documents.sums(pk);
+      : await deps.versions.sums(pk);
     return { ...partition, ...sums };
   });
 }

@@ -3,13 +3,15 @@ import type { Blobs } from '../../clients/blobs';
 import type { Documents } from '../../clients/documents';
 import type { Leases } from '../../clients/leases';
 import type { Rows } from '../../clients/rows';
+import type { Versions } from '../../clients/versions';
 import type { Subscriptions } from '../../clients/subscriptions';
 
 /** What the ledger counts from. */
 export interface LedgerDeps {
   readonly blobs: Blobs;
   readonly batches: Pick<Batches, 'read' | 'byId' | 'recent'>;
-  readonly documents: Pick<Documents, 'read' | 'page' | 'sums' | 'lastWrites'>;
+  readonly documents: Pick<Documents, 'read' | 'page'>;
+  readonly versions: Versions;
   readonly rows: Rows;
   readonly subscriptions: Pick<Subscriptions, 'read' | 'all'>;
   readonly leases: Leases;

@@ -55,7 +55,7 @@ export async function examineVersions(
   for (const one of cases) await compareKeys(deps, one);
   const others: (Suspect & { versions: number })[] = [];
   for (const suspect of suspects.slice(EXAMINED))
-    others.push({ ...suspect, versions: (await deps.documents.sums(suspect.pk)).versions });
+    others.push({ ...suspect, versions: (await deps.versions.sums(suspect.pk)).versions });
   await tally.addLater(deps);
   for (const one of cases) {
     nameTooMany(one, tally.undecided.of(one.pk), faults);

@@ -127,7 +127,7 @@ async function rowsOf(
 
 /** Those whose last write the change feed had handled when the leases were read. */
 async function handledAmong(
-  { documents }: LedgerDeps,
+  { versions }: LedgerDeps,
   leases: readonly FeedLease[],
   pk: string,
   candidates: readonly Candidate[],
@@ -135,11 +135,11 @@ async function handledAmong(
   const handled: Candidate[] = [];
   for (const part of closeTogether(candidates)) {
     const ids = new Set(part.map(({ document }) => document.id));
-    const { range, writes } = await documents.lastWrites(pk, part[0]?.document._ts ?? 0, ids);
+    const { range, lsns } = await versions.lastWrites(pk, part[0]?.document._ts ?? 0, ids);
     for (const candidate of part) {
-      const write = writes.get(candidate.document.id);
+      const lsn = lsns.get(candidate.document.id);
       // One that was written again since was handled up to that write, or is in flight now.
-      if (write && hasHandled(leases, range, write.lsn)) handled.push(candidate);
+      if (lsn !== undefined && hasHandled(leases, range, lsn)) handled.push(candidate);
     }
   }
   return handled;

@@ -10,7 +10,7 @@ export async function startLane(client: DurableClient, task: LaneTask): Promise<
     await client.startNew(DELIVER_CHANGES, { instanceId: laneInstance(task), input: task });
   } catch (error) {
     // 409: it runs. The SDK tells that only in an error's text.
-    if (error instanceof Error && /already exists|HTTP 409|status code 409/i.test(error.message)) return;
+    if (error instanceof Error && /already exists|status code: 409/i.test(error.message)) return;
     throw error;
   }
 }

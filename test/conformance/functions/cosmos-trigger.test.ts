@@ -118,7 +118,7 @@ const hasLease = (name: string): Promise<void> =>
   until(async () => (await leases(name).catch(() => [])).length > 0);
 
 const untilMoved = (name: string): Promise<void> =>
-  until(async () => (await leases(name).catch(() => []))[0]?.ContinuationToken != null);
+  until(async () => typeof (await leases(name).catch(() => []))[0]?.ContinuationToken === 'string');
 
 const lsnOf = (lease: Lease | undefined): number => Number(JSON.parse(lease?.ContinuationToken ?? '"0"'));
 
@@ -172,7 +172,11 @@ test('when the function throws the lease stays, the batch comes again, and anoth
   await write(container, ['a', 'b']);
   await startHost({ FEEDS_FAIL: 'changes' });
   const failed = await sink.wait('changes', 3);
-  expect(failed.map((report) => idsOf(report).toSorted())).toEqual(Array(3).fill(['a', 'b']));
+  expect(failed.map((report) => idsOf(report).toSorted())).toEqual([
+    ['a', 'b'],
+    ['a', 'b'],
+    ['a', 'b'],
+  ]);
   await stopHost();
   expect((await leases('changes')).map(({ ContinuationToken }) => ContinuationToken)).toEqual([null]);
 
@@ -263,7 +267,11 @@ test('each physical range has its lease, and one that fails does not hold up the
 });
 
 test('a container that is made after the start is read from its beginning', async () => {
-  await startHost();
+  const requests = (): number => store.counters?.()['requests'] ?? 0;
+  const before = requests();
+  await startHost({ 'AzureWebJobs.changes.Disabled': 'true', 'AzureWebJobs.patient.Disabled': 'true' });
+  // Several turns of the only function that looks for it.
+  await until(() => requests() >= before + 4);
   const container = await newContainer();
   await write(container, ['a']);
   await untilSeen('fromNow', ['a']);

@@ -228,6 +228,7 @@ test('hub and blob store may be restarted, or be down at the start', async () =>
   hubs = await openHubs(hubPort);
   await send(numbered(1, 1));
   await untilSeen('events', 2);
+  await untilCheckpoint('events', '0', 1);
   await blobs.dispose();
   await send(numbered(2, 1));
   await untilSeen('events', 3);

@@ -13,7 +13,8 @@ const report = (name) => async (batch, context) => {
   if (FEEDS_FAIL === name && (retry?.retryCount ?? 0) < 2) throw new Error('not yet');
 };
 
-const isBytes = (batch) => Array.isArray(batch) && batch.length > 0 && batch.every(Buffer.isBuffer);
+const isBytes = (batch) =>
+  Array.isArray(batch) && batch.length > 0 && batch.every((body) => Buffer.isBuffer(body));
 
 const retry = { strategy: 'fixedDelay', maxRetryCount: 2, delayInterval: { milliseconds: 0 } };
 
