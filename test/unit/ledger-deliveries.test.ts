@@ -3,6 +3,7 @@ import { countLedger, type Ledger } from '../../src/activities/ledger/ledger';
 import type { LedgerDeps } from '../../src/activities/ledger/deps';
 import { claim, plan, settle } from '../../src/domain/egress/progress';
 import { rowId, rowPartition, type DeliveryRow } from '../../src/domain/egress/row';
+import type { Batch } from '../../src/domain/ingest/batch';
 import type { StoredDocument } from '../../src/domain/egress/document';
 import { matchesNow } from '../../src/domain/egress/interest';
 import { bucketOf, partitionKey } from '../../src/domain/keys';
@@ -21,6 +22,16 @@ import { subscription } from '../support/subscriptions';
 
 const NOW = 2_000_000_000_000;
 const KEYS = ['a', 'b', 'c'];
+
+const groups = KEYS.concat('new').map((key) => ({ bucket: bucketOf(key), records: 1_000 }));
+const RUNNING = {
+  id: 'b',
+  dataset: 'things',
+  status: 'running',
+  accepted: 4_000,
+  receivedAt: '2026-01-01T00:00:00.000Z',
+  chunks: [{ records: 4_000, bytes: 0, groups }],
+} as unknown as Batch;
 
 /** Documents that change, the feed that brings the changes, and what one subscription is told, all step by step. */
 class Deliveries {
@@ -121,9 +132,14 @@ class Deliveries {
     },
   };
 
-  /** The side of the batches has a test of its own: here it says whatever the documents say. */
+  /** The side of the batches has a test of its own: here as many versions are on the way as there may be. */
   private readonly deps: LedgerDeps = {
-    ...new LedgerWorld([[KEYS]], [0]).deps,
+    ...new LedgerWorld([], []).deps,
+    batches: {
+      read: async () => undefined,
+      byId: async () => [{ batch: RUNNING, etag: '' }],
+      recent: async () => [],
+    },
     documents: {
       read: async () => ({ stored: new Map(), requestCharge: 0 }),
       page: async (pk) => {
