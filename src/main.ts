@@ -78,7 +78,7 @@ const deps: TriggerDeps = {
 };
 
 /** Before the ledger looks again at what seems wrong: time for a replica that is behind. */
-const LEDGER_PAUSE_MS = 1_000;
+const LEDGER_PAUSE_MS = 500;
 
 const secrets = createSecrets(config.egress.encryptionKey);
 
