@@ -13,6 +13,9 @@ export const QUICK_RETRIES = {
   HEADWATER_DELIVERY_WAIT_FACTOR: '1',
 } as const;
 
+/** Of a product, as its schema says. */
+const EVENT_TIME = 'updatedAt';
+
 /** Given up when nothing has come for so long, ms. */
 const QUIET_MS = 30_000;
 const POLL_MS = 200;
@@ -60,7 +63,7 @@ export async function startConsumers(api: Api): Promise<DemoConsumer[]> {
 export async function agreed(consumer: Consumer, stored: readonly StoredDocument[]): Promise<string[]> {
   let last = { received: -1, at: Date.now() };
   for (;;) {
-    const faults = disagreements(stored, consumer.holdings.all());
+    const faults = disagreements(stored, consumer.holdings.all(), EVENT_TIME);
     const { received } = consumer.stats;
     if (faults.length === 0) return [];
     if (received !== last.received) last = { received, at: Date.now() };
