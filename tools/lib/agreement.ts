@@ -7,16 +7,14 @@ const nameOf = (dataset: string, key: string): string => `${dataset}/${key}`;
 /**
  * What a consumer that asked for everything holds otherwise than the store, in words; empty when they agree. Of a
  * deleted document the consumer has either heard that it is gone, or nothing.
- * @param eventTime the member that holds the event time: a newer record with the same content moves it in the store, and
- *   is no change that anybody is told of
+ * @param contentOf what of a document is content: a later record that differs in its event time only moves that, and
+ * nobody is told
  */
 export function disagreements(
   stored: readonly StoredDocument[],
   held: readonly Held[],
-  eventTime?: string,
+  contentOf: (data: unknown) => unknown = (data) => data,
 ): string[] {
-  const contentOf = (data: unknown): unknown =>
-    eventTime === undefined ? data : { ...(data as object), [eventTime]: undefined };
   const left = new Map(held.map((one) => [nameOf(one.dataset, one.subject), one]));
   const faults: string[] = [];
   for (const { pk, data, _hw } of stored) {

@@ -13,8 +13,8 @@ export const QUICK_RETRIES = {
   HEADWATER_DELIVERY_WAIT_FACTOR: '1',
 } as const;
 
-/** Of a product, as its schema says. */
-const EVENT_TIME = 'updatedAt';
+/** A product without its event time. */
+const contentOf = (data: unknown): unknown => ({ ...(data as object), updatedAt: undefined });
 
 /** Given up when nothing has come for so long, ms. */
 const QUIET_MS = 30_000;
@@ -63,7 +63,7 @@ export async function startConsumers(api: Api): Promise<DemoConsumer[]> {
 export async function agreed(consumer: Consumer, stored: readonly StoredDocument[]): Promise<string[]> {
   let last = { received: -1, at: Date.now() };
   for (;;) {
-    const faults = disagreements(stored, consumer.holdings.all(), EVENT_TIME);
+    const faults = disagreements(stored, consumer.holdings.all(), contentOf);
     const { received } = consumer.stats;
     if (faults.length === 0) return [];
     if (received !== last.received) last = { received, at: Date.now() };

@@ -4,6 +4,7 @@ import { header, type CosmosRequest, type Reply } from '../http';
 import { pageItems } from '../query/run';
 import type { ContainerRecord } from '../store/catalog';
 import { isExpired, renderItem, type StoredItem } from '../store/items';
+import { allOf, sql } from '../store/sql';
 import type { ServiceContext } from './context';
 import { scopeOf, type FeedScope } from './scope';
 
@@ -38,19 +39,15 @@ function startOf(request: CosmosRequest, newest: number): Outcome<Start> {
 }
 
 /** Items of the scope changed after `start`, oldest change first. */
-function* changes(container: ContainerRecord, scope: FeedScope, start: Start): Generator<StoredItem> {
-  const terms = ['lsn > ?', ...(scope.sql === '' ? [] : [scope.sql])];
-  const parameters = [start.after, ...scope.parameters];
-  if (!scope.onePartition && scope.ranges.length === 1) {
-    // Lets SQLite use the index over (rng, lsn).
-    terms.unshift('rng = ?');
-    parameters.unshift(scope.ranges[0]?.id ?? 0);
-  }
-  if (start.since !== undefined) {
-    terms.push('ts >= ?');
-    parameters.push(start.since);
-  }
-  yield* container.items.scan(terms.join(' AND '), parameters, 'lsn');
+function changes(container: ContainerRecord, scope: FeedScope, start: Start): Iterable<StoredItem> {
+  const { items } = container;
+  const [range, ...others] = scope.ranges;
+  const one = range !== undefined && others.length === 0;
+  const terms = [sql('lsn > ?', start.after), sql(scope.sql, ...scope.parameters)];
+  if (start.since !== undefined) terms.push(sql('ts >= ?', start.since));
+  // Read in order from where the reader is: a page costs what it holds, not what its partition holds.
+  if (one) terms.unshift(sql('rng = ?', range.id));
+  return items.read({ from: one ? items.feedIndex : items.name, where: allOf(terms), order: 'lsn' });
 }
 
 /**

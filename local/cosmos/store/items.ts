@@ -50,6 +50,8 @@ export class ItemTable {
   readonly name: string;
   /** For FROM: this table, read by its index over (pk, id). */
   readonly keyIndex: string;
+  /** The same by its index over (rng, lsn). */
+  readonly feedIndex: string;
 
   constructor(
     private readonly db: DatabaseSync,
@@ -57,6 +59,7 @@ export class ItemTable {
   ) {
     this.name = `items_${container}`;
     this.keyIndex = `${this.name} INDEXED BY ${this.name}_key`;
+    this.feedIndex = `${this.name} INDEXED BY ${this.name}_feed`;
   }
 
   /** `rng, lsn` serves the change feed; the partial index finds what has expired. */

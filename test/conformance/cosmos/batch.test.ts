@@ -110,6 +110,28 @@ describe('a transactional batch', () => {
     expect(await idsIn('hundred')).toHaveLength(100);
   });
 
+  test('changes a hundred items under their ETags, or none', async () => {
+    const items = Array.from({ length: 100 }, (_, n) => create(`n${n}`, 'etags', { n: 0 }));
+    const made = (await container.items.batch(items, 'etags')).result ?? [];
+    const changes = (last: string | undefined): OperationInput[] =>
+      made.map(({ eTag }, n): OperationInput => {
+        const common = { id: `n${n}`, ifMatch: (n === 99 ? last : eTag) ?? '' };
+        const operations = [{ op: 'incr' as const, path: '/n', value: 1 }];
+        return n % 2 === 0
+          ? { operationType: 'Patch', ...common, resourceBody: { operations } }
+          : { operationType: 'Replace', ...common, resourceBody: { id: common.id, pk: 'etags', n: 1 } };
+      });
+    const sum = async () =>
+      (await container.items.query('SELECT VALUE SUM(c.n) FROM c', { partitionKey: 'etags' }).fetchAll())
+        .resources;
+    const refused = await container.items.batch(changes('"old"'), 'etags');
+    expect(statuses(refused.result)).toEqual([...Array<number>(99).fill(424), 412]);
+    expect(await sum()).toEqual([0]);
+    const accepted = await container.items.batch(changes(made[99]?.eTag), 'etags');
+    expect(statuses(accepted.result)).toEqual(Array<number>(100).fill(200));
+    expect(await sum()).toEqual([100]);
+  });
+
   test('of more than 2 MB is refused', async () => {
     const pad = 'x'.repeat(1024 * 1024);
     const batch = container.items.batch([create('1', 'big', { pad }), create('2', 'big', { pad })], 'big');
@@ -142,6 +164,7 @@ describe('a bulk request', () => {
       },
     ]);
     expect(statuses(results)).toEqual([409, 201, 200, 404, 201, 200]);
+    expect(results[2]?.resourceBody).toMatchObject({ id: 'b1', pk: 'bulk-1' });
     expect(results[5]?.resourceBody).toMatchObject({ n: 2 });
   });
 

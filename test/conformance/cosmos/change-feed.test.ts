@@ -38,6 +38,17 @@ test('delivers the latest version of each item, in the order of the changes', as
   expect((await drain(container, fromStart())).ids).toEqual(['c', 'a']);
 });
 
+test('marks each change with its time and its sequence number', async () => {
+  const container = await newContainer(endpoint.database);
+  for (const id of ['a', 'b']) await container.items.create({ id, pk: id });
+  const page = await container.items
+    .getChangeFeedIterator<{ _ts: number; _lsn: number }>(fromStart())
+    .readNext();
+  expect(page.result.map(({ _ts }) => _ts)).toEqual([now / 1_000, now / 1_000]);
+  const [first, second] = page.result.map(({ _lsn }) => _lsn);
+  expect(second).toBeGreaterThan(first ?? Infinity);
+});
+
 test('goes on from a continuation, page by page, and answers 304 with one at the end', async () => {
   const container = await newContainer(endpoint.database);
   for (let n = 0; n < 5; n++) await container.items.create({ id: `${n}`, pk: 'p' });

@@ -236,3 +236,14 @@ test('hierarchical partition keys address, and are queried by prefix', async () 
     .fetchAll();
   expect(resources).toEqual(['1', '2']);
 });
+
+test('an item may be nested 128 levels deep', async () => {
+  const nested = (levels: number): unknown => {
+    let value: unknown = 'x'.repeat(300);
+    for (let n = 0; n < levels; n++) value = n % 2 === 0 ? [value] : { value };
+    return value;
+  };
+  const container = await newContainer(endpoint.database);
+  await container.items.create({ id: 'deep', pk: 'p', nested: nested(127) });
+  expect(await refusal(container.items.create({ id: 'deeper', pk: 'p', nested: nested(128) }))).toBe(400);
+});

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { startHeadwater } from '../../../tools/lib/app';
 import { TEST_SETTINGS } from '../../support/headwater';
+import { DELIVERY_SETTINGS } from './subscribers';
 
 async function main(): Promise<void> {
   const [folder = '', environment = '{}', workers = '1', workerRequire] = process.argv.slice(2);
@@ -12,7 +13,7 @@ async function main(): Promise<void> {
     appDir: join(folder, 'app'),
     stateDir: join(folder, 'state'),
     ports: { blob: 0, eventhubs: 0, cosmos: 0, functions: 0 },
-    settings: TEST_SETTINGS,
+    settings: { ...TEST_SETTINGS, ...DELIVERY_SETTINGS },
     environment: JSON.parse(environment) as Record<string, string>,
     workers: Number(workers),
     ...(workerRequire ? { workerRequire: [workerRequire] } : {}),

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { copyApp } from '../../support/headwater';
 import { PluggedCloud, VICTIMS, type Victim } from './plug';
 import { random as seeded } from '../../../tools/lib/random';
+import { Subscribers } from './subscribers';
 import { Verifier } from './verify';
 import { makeBatches, postUntilAccepted, READINGS_SCHEMA } from './workload';
 
@@ -14,6 +15,9 @@ export interface RoundResult {
   readonly powerLoss: boolean;
   readonly terminated: boolean;
   readonly records: number;
+  /** Requests that the two subscribers got, and how many of them were of events taken before. */
+  readonly deliveries: number;
+  readonly duplicates: number;
   readonly seconds: number;
   /** What does not agree; empty when nothing was lost. */
   readonly faults: readonly string[];
@@ -23,7 +27,7 @@ const BATCHES = 20;
 
 /**
  * One round: 20 batches in flight, kill -9 of some part at random moments, restart, and in the end nothing may be
- * lost, doubled or misnamed. Everything random comes from the seed; what the machine adds is timing.
+ * lost, doubled or misnamed, and two subscribers must have been told everything, in order. Everything random comes from the seed; what the machine adds is timing.
  */
 export async function runRound(seed: number, victims?: readonly Victim[]): Promise<RoundResult> {
   const random = seeded(seed);
@@ -35,8 +39,10 @@ export async function runRound(seed: number, victims?: readonly Victim[]): Promi
   const terminates = random.integer(0, 3) === 0;
   const cloud = new PluggedCloud(folder, { powerLoss, workers: 1 + random.integer(0, 1) });
   const batches = makeBatches(random, `round ${seed}`, BATCHES);
+  const subscribers = new Subscribers(seed);
   try {
     await cloud.start();
+    await subscribers.start(cloud.api);
     const posting = Promise.all(
       batches.map(async (batch) => {
         await delay(random.integer(0, 1499));
@@ -59,6 +65,8 @@ export async function runRound(seed: number, victims?: readonly Victim[]): Promi
     const verifier = new Verifier(cloud.api, cloud.recount);
     for (const batch of batches) await verifier.batch(batch);
     await verifier.stores();
+    verifier.faults.push(...(await subscribers.faults(cloud.recount)));
+    const stats = [subscribers.well.stats, subscribers.failing.stats];
     const records = batches.reduce((sum, batch) => sum + batch.records.length, 0);
     const seconds = Math.round((performance.now() - started) / 100) / 10;
     return {
@@ -67,11 +75,14 @@ export async function runRound(seed: number, victims?: readonly Victim[]): Promi
       powerLoss,
       terminated: terminates,
       records,
+      deliveries: stats.reduce((sum, { received }) => sum + received, 0),
+      duplicates: stats.reduce((sum, one) => sum + one.duplicates, 0),
       seconds,
       faults: verifier.faults,
     };
   } finally {
     await cloud.stop();
+    await subscribers.stop();
     if (!process.env['HEADWATER_KEEP']) rmSync(folder, { recursive: true, force: true });
   }
 }
