@@ -14,7 +14,6 @@ import {
   showConsumers,
   startConsumers,
   type DemoConsumer,
-  type LedgerReport,
 } from './lib/demo-consumers';
 import { Recount } from './lib/recount';
 import { table } from './lib/table';
@@ -116,7 +115,7 @@ async function checkConsumers(
 }
 
 async function checkLedger(checks: Checks, api: Api, consumers: number, accepted: number): Promise<void> {
-  const ledger = await api.get<LedgerReport>('/api/ledger');
+  const ledger = await api.ledger();
   checks.equal('ledger: balanced', ledger.balanced, true);
   checks.equal('ledger: faults', ledger.faults.length, 0);
   checks.equal('ledger: accepted', ledger.total['accepted'], accepted);

@@ -25,15 +25,6 @@ export interface DemoConsumer {
   readonly consumer: Consumer;
 }
 
-/** What `GET /api/ledger` answers, as far as the demo looks at it. */
-export interface LedgerReport {
-  readonly balanced: boolean;
-  readonly total: Readonly<Record<string, number>>;
-  readonly datasets: Readonly<Record<string, unknown>>;
-  readonly subscriptions: readonly unknown[];
-  readonly faults: readonly unknown[];
-}
-
 /** Two consumers that subscribe to all products: one is healthy, the other refuses 40 % of what it is sent. */
 export async function startConsumers(api: Api): Promise<DemoConsumer[]> {
   const subscriptions = new Subscriptions(api);
