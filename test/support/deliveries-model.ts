@@ -4,6 +4,7 @@ import type { DocumentPage } from '../../src/clients/documents';
 import type { StoredSubscription, Subscriptions } from '../../src/clients/subscriptions';
 import type { StoredDocument } from '../../src/domain/egress/document';
 import type { AttemptRecord, DeliveryRow } from '../../src/domain/egress/row';
+import { isSelected } from '../../src/domain/egress/status';
 import type { Subscription } from '../../src/domain/egress/subscription';
 import type { Stored } from '../../src/domain/ingest/decide';
 
@@ -49,6 +50,24 @@ export class DeliveriesModel implements Deliveries {
     await this.weather.request();
     return [...this.rows.values()]
       .filter(({ row }) => row.pk === pk && row.revision < revision)
+      .slice(0, most);
+  }
+
+  async list(
+    ...[pk, selection, now, after = '', most]: Parameters<Deliveries['list']>
+  ): Promise<StoredRow[]> {
+    await this.weather.request();
+    return [...this.rows.values()]
+      .filter(({ row }) => row.pk === pk && row.id > after && isSelected(row, selection, now))
+      .toSorted((a, b) => (a.row.id < b.row.id ? -1 : 1))
+      .slice(0, most);
+  }
+
+  async attemptsOf(pk: string, row: string, most: number): Promise<AttemptRecord[]> {
+    await this.weather.request();
+    return this.attempts
+      .filter((one) => one.pk === pk && one.row === row)
+      .toReversed()
       .slice(0, most);
   }
 
