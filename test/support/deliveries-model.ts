@@ -176,8 +176,12 @@ export class CurrentDocuments {
     return { stored, requestCharge: 0 };
   }
 
-  async page(pk: string): Promise<DocumentPage> {
+  async page(pk: string, most: number, continuation = ''): Promise<DocumentPage> {
     await this.weather.request();
-    return { documents: [...this.items.values()].filter((one) => one.pk === pk), continuation: undefined };
+    const left = [...this.items.values()]
+      .filter((one) => one.pk === pk && one.id > continuation)
+      .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    const documents = left.slice(0, most);
+    return { documents, continuation: left.length > most ? documents.at(-1)?.id : undefined };
   }
 }
