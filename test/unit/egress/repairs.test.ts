@@ -157,7 +157,7 @@ const counters = ({ base, owed, settled, delivered, superseded, deadLettered, no
   notOwed,
 });
 
-const EVERYTHING: Repair = { type: 'replay', datasets: ['things'] };
+const EVERYTHING = { type: 'replay', datasets: ['things'] } as const;
 
 describe('a replay', () => {
   const step = fc.oneof(
@@ -308,7 +308,7 @@ describe('a replay', () => {
     const renewed = world.documents.items.get(KEYS[0] as string) as StoredDocument;
     world.documents.put({ ...renewed, _ts: 900, _hw: { ...renewed._hw, since: 300 } });
     const since = new Date(303_999).toISOString();
-    await run(world, { ...EVERYTHING, since } as Repair);
+    await run(world, { ...EVERYTHING, since });
     const marked = world.deliveries.all().filter(({ replay }) => replay === REPLAY);
     expect(new Set(marked.map(({ key }) => key))).toEqual(new Set(KEYS.slice(3)));
   });
