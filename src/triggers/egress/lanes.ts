@@ -15,5 +15,5 @@ export async function startLane(client: DurableClient, task: LaneTask): Promise<
 
 /** Whether a start failed because the instance runs (409). The SDK tells that only in an error's text. */
 export function isRunning(error: unknown): boolean {
-  return error instanceof Error && /already exists|HTTP 409|status code 409/i.test(error.message);
+  return error instanceof Error && /already exists|status code: 409/i.test(error.message);
 }
