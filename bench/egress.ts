@@ -99,6 +99,7 @@ function load(context: Context): Promise<Figures> {
       const warm = await pacedLoad(client, { ...LOAD, seconds: LOAD_WARM_UP_SECONDS, firstId: 0 });
       const before = warm.length * LOAD.batchRecords;
       await allHold(receivers, before);
+      const cpu = readCpu(new Map([...cloud.processes(), ['consumers', receivers.pid]]));
       const posted = await pacedLoad(client, {
         ...LOAD,
         seconds: LOAD_SECONDS * Math.min(1, context.scale),
@@ -106,12 +107,14 @@ function load(context: Context): Promise<Figures> {
       });
       const ingested = await closedPerSecond(client, posted);
       await allHold(receivers, before + posted.length * LOAD.batchRecords);
+      const used = readCpu(new Map([...cloud.processes(), ['consumers', receivers.pid]]));
       const waits = waitsOf(posted, await receivers.log(0));
       return {
         p50Ms: rounded(quantile(waits, 0.5)),
         p90Ms: rounded(quantile(waits, 0.9)),
         maxMs: rounded(quantile(waits, 1)),
         closedPerSecond: rounded(ingested),
+        cpuSecondsUnderLoad: cpuGrowth(cpu, used, 1),
         throttled: posted.reduce((sum, { throttled }) => sum + throttled, 0),
       };
     } finally {

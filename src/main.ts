@@ -25,11 +25,15 @@ import { createVersions } from './clients/versions';
 import { createWebhooks } from './clients/webhooks';
 import { readConfig } from './config';
 import { deliverChanges } from './orchestrators/egress/deliverChanges';
+import { repairSubscription } from './orchestrators/egress/repairSubscription';
 import { ingestBatch } from './orchestrators/ingest/ingestBatch';
+import { createListDeliveries } from './triggers/egress/deliveries';
 import { createDocumentsChanged } from './triggers/egress/documentsChanged';
 import { DELIVER_CHANGES } from './triggers/egress/lanes';
 import { createSweepDeliveries } from './triggers/egress/sweepDeliveries';
 import { byId, byToken } from './triggers/egress/access';
+import { createRecover, createReplay, getRepair, REPAIR_SUBSCRIPTION } from './triggers/egress/repairs';
+import { createRetryDelivery } from './triggers/egress/retry';
 import type { SubscriptionDeps, SubscriptionHandler } from './triggers/egress/deps';
 import { createListSubscriptions } from './triggers/egress/listSubscriptions';
 import {
@@ -188,6 +192,11 @@ subscriptionHttp('testSubscription', 'POST', '/test', createTestSubscription(sub
 subscriptionHttp('rotateSecret', 'POST', '/rotate-secret', createRotateSecret(subscriptionDeps));
 subscriptionHttp('pauseSubscription', 'POST', '/pause', createPauseSubscription(subscriptionDeps));
 subscriptionHttp('resumeSubscription', 'POST', '/resume', createResumeSubscription(subscriptionDeps));
+subscriptionHttp('listDeliveries', 'GET', '/deliveries', createListDeliveries(egress));
+subscriptionHttp('retryDelivery', 'POST', '/deliveries/retry', createRetryDelivery(egress));
+subscriptionHttp('recover', 'POST', '/recover', createRecover(egress));
+subscriptionHttp('replay', 'POST', '/replay', createReplay(egress));
+subscriptionHttp('getRepair', 'GET', '/repairs/{repairId}', getRepair);
 
 df.app.orchestration(INGEST_BATCH, ingestBatch);
 for (const [name, handler] of Object.entries(createIngestActivities(deps)))
@@ -203,6 +212,7 @@ app.timer('sweepVerdicts', { schedule: config.sweepSchedule, handler: createSwee
 app.timer('sweepInbox', { schedule: '0 */5 * * * *', handler: createSweepInbox(deps) });
 
 df.app.orchestration(DELIVER_CHANGES, deliverChanges);
+df.app.orchestration(REPAIR_SUBSCRIPTION, repairSubscription);
 for (const [name, handler] of Object.entries(createEgressActivities(egress)))
   df.app.activity(name, { handler });
 

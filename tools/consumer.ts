@@ -1,16 +1,14 @@
 /** `npm run consumer`: a receiver of changes on this machine that shows what it is told, and misbehaves on demand. */
 import { parseArgs } from 'node:util';
-import { Api } from './lib/api';
+import { Api, ApiError } from './lib/api';
 import { requireNode24 } from './lib/app';
 import { Consumer, type ConsumerOptions } from './lib/consumer';
 import { line, summary } from './lib/consumer-lines';
-import { newSecret, Subscriptions, type SubscriptionSettings } from './lib/subscriptions';
-
-const DEFAULT_PORT = 9009;
+import { CONSUMER_PORT, newSecret, Subscriptions, type SubscriptionSettings } from './lib/subscriptions';
 
 const USAGE = `Usage: npm run consumer -- [options]
 
-  --port N          where it listens on loopback (default: ${DEFAULT_PORT}; 0 asks for a free one)
+  --port N          where it listens on loopback (default: ${CONSUMER_PORT}; 0 asks for a free one)
   --fail SHARE      answer 400 to so many of the changes, 0 to 1 (default: 0)
   --seed N          which ones they are (default: 1)
   --slow MS         wait before each answer (default: 0)
@@ -52,7 +50,7 @@ function readOptions(argv: string[]): Options {
   const { values } = parseArgs({
     args: argv,
     options: {
-      port: { type: 'string', default: String(DEFAULT_PORT) },
+      port: { type: 'string', default: String(CONSUMER_PORT) },
       fail: { type: 'string', default: '0' },
       seed: { type: 'string', default: '1' },
       slow: { type: 'string', default: '0' },
@@ -95,7 +93,14 @@ function readOptions(argv: string[]): Options {
 }
 
 async function subscribe(url: string, { api, settings }: NonNullable<Options['subscribe']>): Promise<string> {
-  const { id, status, reason } = await new Subscriptions(api).create({ ...settings, url });
+  const { id, status, reason } = await new Subscriptions(api)
+    .create({ ...settings, url })
+    .catch((error: unknown) => {
+      if (error instanceof ApiError) throw error;
+      throw new Error(`${api.url} does not answer: ${String((error as Error).cause ?? error)}`, {
+        cause: error,
+      });
+    });
   console.log(`Subscription ${id} is ${status}${reason === undefined ? '' : `: ${reason}`}.`);
   return id;
 }

@@ -1,12 +1,20 @@
 /**
- * `npm run demo`: a whole Headwater on free ports in a temporary folder, the samples through it, and every count
- * checked: against the samples' manifest, and by a recount of hub, archive and Cosmos through the SDKs.
+ * `npm run demo`: a whole Headwater on free ports in a temporary folder, the samples through it and on to two
+ * consumers, one of which refuses 40 % of what it is sent. Every count is checked: against the samples' manifest, by a
+ * recount of hub, archive and Cosmos through the SDKs, by what the consumers hold in the end, and by the ledger.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Api, type BatchReport } from './lib/api';
 import { APP_DIR, requireNode24, startHeadwater } from './lib/app';
+import {
+  agreed,
+  QUICK_RETRIES,
+  showConsumers,
+  startConsumers,
+  type DemoConsumer,
+} from './lib/demo-consumers';
 import { Recount } from './lib/recount';
 import { table } from './lib/table';
 
@@ -89,6 +97,32 @@ async function checkStores(
   }
 }
 
+/** Every change is delivered in the end, its newest version last, and nobody was told an older one after it. */
+async function checkConsumers(
+  checks: Checks,
+  recount: Recount,
+  consumers: readonly DemoConsumer[],
+): Promise<void> {
+  const stored = await recount.documents();
+  const live = stored.filter(({ _hw }) => !_hw.deleted).length;
+  for (const { name, consumer } of consumers) {
+    const faults = await agreed(consumer, stored);
+    checks.equal(`${name}: documents that differ from Cosmos`, faults.length, 0);
+    checks.equal(`${name}: documents held`, consumer.holdings.documents().length, live);
+    checks.equal(`${name}: versions out of order`, consumer.stats.outOfOrder, 0);
+    checks.equal(`${name}: bad signatures`, consumer.stats.badSignatures, 0);
+  }
+}
+
+async function checkLedger(checks: Checks, api: Api, consumers: number, accepted: number): Promise<void> {
+  const ledger = await api.ledger();
+  checks.equal('ledger: balanced', ledger.balanced, true);
+  checks.equal('ledger: faults', ledger.faults.length, 0);
+  checks.equal('ledger: accepted', ledger.total['accepted'], accepted);
+  checks.equal('ledger: subscriptions', ledger.subscriptions.length, consumers);
+  console.log(`\nledger: ${ledger.balanced ? 'balanced' : 'NOT balanced'}`);
+}
+
 function show(manifest: Manifest, reports: readonly BatchReport[]): void {
   const verdicts = [
     'accepted',
@@ -120,10 +154,13 @@ async function main(): Promise<void> {
   const cloud = await startHeadwater({
     stateDir: join(folder, 'state'),
     ports: { blob: 0, eventhubs: 0, cosmos: 0, functions: 0 },
+    settings: QUICK_RETRIES,
   });
   const checks = new Checks();
+  let consumers: readonly DemoConsumer[] = [];
   try {
     const api = new Api(cloud.url, cloud.keys.functions.function);
+    consumers = await startConsumers(api);
     const reports: BatchReport[] = [];
     for (const file of manifest.files) {
       const body = readFileSync(join(APP_DIR, 'data', file.path));
@@ -133,9 +170,15 @@ async function main(): Promise<void> {
       checkReport(checks, file, report);
       await checkRecords(checks, api, file, report);
     }
-    await checkStores(checks, new Recount(cloud.settings), manifest, reports);
+    const recount = new Recount(cloud.settings);
+    await checkStores(checks, recount, manifest, reports);
     show(manifest, reports);
+    await checkConsumers(checks, recount, consumers);
+    console.log(`\n${showConsumers(consumers)}`);
+    const accepted = reports.reduce((total, { counts }) => total + counts.accepted, 0);
+    await checkLedger(checks, api, consumers.length, accepted);
   } finally {
+    for (const { consumer } of consumers) await consumer.close();
     await cloud.dispose();
     rmSync(folder, { recursive: true, force: true });
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { disposeOnSignals, type LocalCloud } from '../local/start';
 import { Api, type BatchReport } from './lib/api';
+import { CONSUMER_PORT } from './lib/subscriptions';
 import { APP_DIR, requireNode24, startHeadwater } from './lib/app';
 import { table, twoColumns } from './lib/table';
 
@@ -117,11 +118,16 @@ function printSample({ report, milliseconds }: { report: BatchReport; millisecon
 
 function printExamples(cloud: LocalCloud, batchId: string): void {
   const key = cloud.keys.functions.function;
+  const subscription = JSON.stringify({ url: `http://127.0.0.1:${CONSUMER_PORT}/`, datasets: ['products'] });
   console.log(
     `\nPost a batch, then ask for its status (put in the batchId that the first answers):\n\n` +
       `  curl -s -X POST '${cloud.url}/api/datasets/products/batches' -H 'x-functions-key: ${key}' ` +
       `-H 'Content-Type: application/json' --data-binary @data/products/products-mixed.json\n\n` +
-      `  curl -s '${cloud.url}/api/batches/${batchId}' -H 'x-functions-key: ${key}'\n\nCtrl-C ends everything.`,
+      `  curl -s '${cloud.url}/api/batches/${batchId}' -H 'x-functions-key: ${key}'\n\n` +
+      `Subscribe a consumer, which "npm run consumer" starts at port ${CONSUMER_PORT}, to every change from now on. Consumers\n` +
+      `may speak plain HTTP and have a private address because this cloud is local:\n\n` +
+      `  curl -s -X POST '${cloud.url}/api/subscriptions' -H 'x-functions-key: ${key}' ` +
+      `-H 'Content-Type: application/json' -d '${subscription}'\n\nCtrl-C ends everything.`,
   );
 }
 

@@ -1,6 +1,14 @@
 import type { Container, ItemDefinition, OperationInput, RequestOptions } from '@azure/cosmos';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SHARDS, shardPartition, type AttemptRecord, type DeliveryRow } from '../domain/egress/row';
+import {
+  attemptPrefix,
+  rowIdRange,
+  SHARDS,
+  shardPartition,
+  type AttemptRecord,
+  type DeliveryRow,
+} from '../domain/egress/row';
+import type { RowSelection, StatusChoice } from '../domain/egress/status';
 import { statusOf } from './cosmos';
 import { mapLimited } from './once';
 
@@ -32,6 +40,20 @@ export interface Deliveries {
   ): Promise<Map<string, StoredRow>>;
   /** Rows of one partition that were last looked at by a revision before `revision`. */
   outdated(pk: string, revision: number, most: number): Promise<StoredRow[]>;
+  /**
+   * Selected rows of one partition in the order of their ids.
+   * @param now ms since the epoch
+   * @param after id: rows up to it are left out
+   */
+  list(
+    pk: string,
+    selection: RowSelection,
+    now: number,
+    after: string | undefined,
+    most: number,
+  ): Promise<StoredRow[]>;
+  /** The attempts about a row that are still kept, newest first. */
+  attemptsOf(pk: string, row: string, most: number): Promise<AttemptRecord[]>;
   /** Subscriptions that have rows which are due at `now` (ms). */
   subscriptionsDue(now: number): Promise<string[]>;
   /** Removes up to `most` rows and attempts of a subscription. @returns whether none are left */
@@ -48,10 +70,24 @@ const MAX_OPERATIONS = 100;
 /** Conflicts with whoever else writes the same rows are over soon. */
 const MAX_ROUNDS = 40;
 
-function toStored({ _etag, ...item }: Item): StoredRow {
-  const own = Object.entries(item).filter(([name]) => !name.startsWith('_'));
-  return { row: Object.fromEntries(own) as unknown as DeliveryRow, etag: _etag };
+function toStored(item: Item): StoredRow {
+  return { row: ownOf<DeliveryRow>(item), etag: item._etag };
 }
+
+/** Leaves out what the store adds. */
+function ownOf<T>(item: object): T {
+  return Object.fromEntries(Object.entries(item).filter(([name]) => !name.startsWith('_'))) as T;
+}
+
+/** As `isSelected` decides it. A comparison is for an index where `IS_DEFINED` would do. */
+const STATUS_CONDITIONS: Readonly<Record<StatusChoice, string>> = {
+  pending: 'c.due > 0',
+  due: 'c.due <= @now',
+  trying: 'c.due > @now AND IS_DEFINED(c.attempt)',
+  waiting: 'c.due > @now AND NOT IS_DEFINED(c.attempt)',
+  deadLettered: "c.deadLetter.at > '' AND NOT IS_DEFINED(c.due)",
+  delivered: 'NOT IS_DEFINED(c.due) AND NOT IS_DEFINED(c.deadLetter)',
+};
 
 interface Planned {
   readonly id: string;
@@ -143,6 +179,30 @@ export function createDeliveries(container: () => Promise<Container>): Deliverie
     async outdated(pk, revision, most) {
       const text = 'SELECT TOP @most * FROM c WHERE c.revision < @revision';
       return (await query<Item>(text, { most, revision }, pk)).map(toStored);
+    },
+
+    async list(pk, { dataset, status, since }, now, after, most) {
+      const range = rowIdRange(dataset);
+      const conditions = ['c.id > @after', 'c.id < @before'];
+      if (status !== undefined) conditions.push(STATUS_CONDITIONS[status]);
+      if (since !== undefined) conditions.push('c.last.at >= @since');
+      const text = `SELECT TOP @most * FROM c WHERE ${conditions.join(' AND ')} ORDER BY c.id`;
+      const values = {
+        most,
+        after: after !== undefined && after > range.after ? after : range.after,
+        before: range.before,
+        ...(text.includes('@now') ? { now } : {}),
+        ...(since === undefined ? {} : { since }),
+      };
+      return (await query<Item>(text, values, pk)).map(toStored);
+    },
+
+    async attemptsOf(pk, row, most) {
+      const after = attemptPrefix(row);
+      const before = `${after}~`;
+      const text = 'SELECT TOP @most * FROM c WHERE c.id > @after AND c.id < @before ORDER BY c.id DESC';
+      const items = await query<AttemptRecord & ItemDefinition>(text, { most, after, before }, pk);
+      return items.map((item) => ownOf<AttemptRecord>(item));
     },
 
     async change(pk, known, change) {

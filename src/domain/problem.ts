@@ -11,7 +11,7 @@ export const problems = {
   'invalid-filter': { status: 400, title: 'The filter is not valid' },
   /** A batch without a single record. */
   'empty-batch': { status: 400, title: 'The batch holds no record' },
-  /** A query parameter or header has a value that is not allowed. */
+  /** A query parameter, header or member of the body has a value that is not allowed. */
   'invalid-parameter': { status: 400, title: 'A parameter is not valid' },
   /** No token of a subscription, or one that opens none. */
   'invalid-token': { status: 401, title: 'The token does not open a subscription' },
@@ -27,6 +27,10 @@ export const problems = {
   'unknown-subscription': { status: 404, title: 'There is no such subscription' },
   /** No record with this key has landed. */
   'unknown-document': { status: 404, title: 'There is no such document' },
+  /** Nothing was ever owed about this key. */
+  'unknown-delivery': { status: 404, title: 'There is no such delivery' },
+  /** Neither a repair that runs, nor the last one of its kind. */
+  'unknown-repair': { status: 404, title: 'There is no such repair' },
   /** The batch is closed: there is nothing left to terminate. */
   'batch-closed': { status: 410, title: 'The batch is closed' },
   /** The newest record with this key was a deletion. */
@@ -39,6 +43,10 @@ export const problems = {
   'secret-unreadable': { status: 409, title: 'The signing secret cannot be read' },
   /** As many subscriptions as are configured. */
   'too-many-subscriptions': { status: 409, title: 'There are too many subscriptions' },
+  /** The delivery waits for nothing and was not given up. */
+  'nothing-to-retry': { status: 409, title: 'There is nothing to try again' },
+  /** A repair of the same kind runs for the subscription; `id` names it. */
+  'repair-running': { status: 409, title: 'A repair of this kind is running' },
   /** `If-Match` names another state than the present one. */
   'subscription-changed': { status: 412, title: 'The subscription has changed' },
   /** More bytes than a request of this kind may have. */

@@ -4,6 +4,7 @@ import type { DocumentKey, DocumentPage } from '../../src/clients/documents';
 import type { StoredSubscription, Subscriptions } from '../../src/clients/subscriptions';
 import type { StoredDocument } from '../../src/domain/egress/document';
 import type { AttemptRecord, DeliveryRow } from '../../src/domain/egress/row';
+import { isSelected } from '../../src/domain/egress/status';
 import type { Subscription } from '../../src/domain/egress/subscription';
 import type { Stored } from '../../src/domain/ingest/decide';
 
@@ -49,6 +50,24 @@ export class DeliveriesModel implements Deliveries {
     await this.weather.request();
     return [...this.rows.values()]
       .filter(({ row }) => row.pk === pk && row.revision < revision)
+      .slice(0, most);
+  }
+
+  async list(
+    ...[pk, selection, now, after = '', most]: Parameters<Deliveries['list']>
+  ): Promise<StoredRow[]> {
+    await this.weather.request();
+    return [...this.rows.values()]
+      .filter(({ row }) => row.pk === pk && row.id > after && isSelected(row, selection, now))
+      .toSorted((a, b) => (a.row.id < b.row.id ? -1 : 1))
+      .slice(0, most);
+  }
+
+  async attemptsOf(pk: string, row: string, most: number): Promise<AttemptRecord[]> {
+    await this.weather.request();
+    return this.attempts
+      .filter((one) => one.pk === pk && one.row === row)
+      .toReversed()
       .slice(0, most);
   }
 
@@ -158,8 +177,12 @@ export class CurrentDocuments {
     return { stored, requestCharge: 0 };
   }
 
-  async page(pk: string): Promise<DocumentPage> {
+  async page(pk: string, most: number, continuation = ''): Promise<DocumentPage> {
     await this.weather.request();
-    return { documents: [...this.items.values()].filter((one) => one.pk === pk), continuation: undefined };
+    const left = [...this.items.values()]
+      .filter((one) => one.pk === pk && one.id > continuation)
+      .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    const documents = left.slice(0, most);
+    return { documents, continuation: left.length > most ? documents.at(-1)?.id : undefined };
   }
 }

@@ -18,7 +18,10 @@ export interface Payload {
   readonly [name: string]: unknown;
 }
 
-/** An action of the orchestrator: an activity (1, with retries), or several that are waited for together (12). */
+/**
+ * An action of the orchestrator: an activity (1, with retries), several that are waited for together (12), or its end
+ * with an input for the next execution (4).
+ */
 export interface Action {
   readonly actionType: number;
   readonly functionName?: string;
@@ -54,12 +57,21 @@ export async function replay(handler: OrchestrationHandler, payload: Payload): P
   return JSON.parse(JSON.stringify(await new SdkOrchestrator(handler).handle(asSent, context))) as State;
 }
 
+const CONTINUE_AS_NEW = 4;
+
+/** The input of the next execution, as `{ input }`, when the orchestrator starts itself anew. */
+export function continuedWith({ actions }: State): { input: unknown } | undefined {
+  const found = actions.flat().find(({ actionType }) => actionType === CONTINUE_AS_NEW);
+  return found && { input: found.input };
+}
+
 /** The activities of an answer, compounds taken apart, in the order of their ids. */
 export function activitiesOf({ actions }: State): { name: string; input: unknown }[] {
   const flat = (list: readonly Action[]): { name: string; input: unknown }[] =>
-    list.flatMap((one) =>
-      one.compoundActions ? flat(one.compoundActions) : [{ name: one.functionName ?? '', input: one.input }],
-    );
+    list.flatMap((one) => {
+      if (one.compoundActions) return flat(one.compoundActions);
+      return one.actionType === CONTINUE_AS_NEW ? [] : [{ name: one.functionName ?? '', input: one.input }];
+    });
   return flat(actions.flat());
 }
 

@@ -3,6 +3,7 @@ import { missed, rounded, scaled } from '../../bench/lib/bench';
 import { growth, growthPerChunk } from '../../bench/lib/cost';
 import { cpuGrowth, cpuSecondsOf, readCpu } from '../../bench/lib/cpu';
 import { record } from '../../bench/lib/results';
+import { quantile, waitsOf } from '../../bench/lib/subscribers';
 import { amount, inLanes } from '../../bench/lib/work';
 
 describe('thresholds', () => {
@@ -161,5 +162,46 @@ describe('lanes', () => {
     });
     await expect(work).rejects.toThrow('no');
     expect(seen.length).toBeLessThan(5);
+  });
+});
+
+describe('the way of a change', () => {
+  const arrival = (batchId: string, subject: string, at: number) => ({
+    at,
+    id: subject,
+    subscription: 's',
+    dataset: 'products',
+    subject,
+    version: 1,
+    kind: 'upserted' as const,
+    batchId,
+    attempt: 1,
+    answered: 204,
+    verdict: 'taken' as const,
+  });
+  const posted = [
+    { batchId: 'a', records: 2, due: 1_000, throttled: 0 },
+    { batchId: 'b', records: 1, due: 2_000, throttled: 0 },
+  ];
+
+  test('begins when its batch was due, and ends with the first request about it', () => {
+    const log = [
+      arrival('earlier', 'w', 900),
+      arrival('a', 'x', 1_500),
+      arrival('b', 'z', 2_100),
+      arrival('a', 'x', 9_000),
+      arrival('a', 'y', 4_000),
+    ];
+    expect(waitsOf(posted, log)).toEqual([100, 500, 3_000]);
+  });
+
+  test('is not told of when a change is missing', () => {
+    expect(() => waitsOf(posted, [arrival('a', 'x', 1_500)])).toThrow('Of 3 changes 1 arrived');
+  });
+
+  test('quantiles are values that were measured', () => {
+    const values = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+    expect([0, 0.5, 0.9, 0.91, 1].map((share) => quantile(values, share))).toEqual([1, 5, 9, 10, 10]);
+    expect(quantile([], 0.5)).toBeNaN();
   });
 });

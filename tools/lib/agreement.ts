@@ -22,7 +22,8 @@ export function disagreements(
     const found = left.get(name);
     left.delete(name);
     if (_hw.deleted) {
-      if (found && (found.kind !== 'deleted' || found.version !== _hw.version))
+      // A later deletion of what it knows to be gone is no news.
+      if (found?.kind === 'upserted')
         faults.push(`${name} is deleted, and was told as ${found.kind} in version ${found.version}`);
     } else if (found?.kind !== 'upserted' || found.version !== _hw.version) {
       const told = found ? `${found.kind} in version ${found.version}` : 'never';

@@ -40,6 +40,24 @@ export interface RecordReport {
   readonly record?: unknown;
 }
 
+/** What `GET /api/ledger` answers. */
+export interface LedgerReport {
+  readonly balanced: boolean;
+  readonly total: Readonly<Counts & { documents: number; versions: number }>;
+  readonly datasets: Readonly<Record<string, Readonly<Counts & { balanced: boolean }>>>;
+  readonly subscriptions: readonly {
+    readonly id: string;
+    readonly versions: number;
+    readonly delivered: number;
+    readonly superseded: number;
+    readonly deadLettered: number;
+    readonly notOwed: number;
+    readonly pending: { readonly due: number; readonly trying: number; readonly waiting: number };
+    readonly balanced: boolean;
+  }[];
+  readonly faults: readonly { readonly code: string; readonly key?: string; readonly batchId?: string }[];
+}
+
 /** An answer that is not what was asked for. */
 export class ApiError extends Error {
   constructor(
@@ -89,6 +107,11 @@ export class Api {
 
   batch(batchId: string): Promise<BatchReport> {
     return this.get<BatchReport>(`/api/batches/${batchId}`);
+  }
+
+  /** Everything counted again. */
+  ledger(): Promise<LedgerReport> {
+    return this.get<LedgerReport>('/api/ledger');
   }
 
   /** Waits until a batch is closed; a server that is just being restarted is asked again. */

@@ -2,6 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiError, type Api } from './api';
 
+/** Where `npm run consumer` listens unless it is told otherwise. */
+export const CONSUMER_PORT = 9009;
+
 /** What its owner decides about a subscription; see `docs/api.md`. */
 export interface SubscriptionSettings {
   readonly url: string;

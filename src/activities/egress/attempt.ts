@@ -3,7 +3,13 @@ import type { WebhookOutcome } from '../../domain/egress/delivery';
 import type { StoredDocument } from '../../domain/egress/document';
 import { EVENT_CONTENT_TYPE, eventOf } from '../../domain/egress/event';
 import type { Ending } from '../../domain/egress/progress';
-import type { AttemptRecord, DeliveryRow, EventKind, LastAttempt } from '../../domain/egress/row';
+import {
+  attemptId,
+  type AttemptRecord,
+  type DeliveryRow,
+  type EventKind,
+  type LastAttempt,
+} from '../../domain/egress/row';
 import { retryAfterMs, waitBefore } from '../../domain/egress/schedule';
 import { sign } from '../../domain/egress/signature';
 import type { Subscription } from '../../domain/egress/subscription';
@@ -94,11 +100,11 @@ export function endingOf(
 export function recordOf({ claimed, outcome }: Answered, last: LastAttempt, ttl: number): AttemptRecord {
   const { row, token } = claimed;
   const replay = row.attempt?.replay;
-  const answer = outcome.type === 'answered' ? outcome.body.slice(0, KEPT_ANSWER) : '';
+  // The cut may go through a character of two units, and half a character is no text.
+  const answer = outcome.type === 'answered' ? outcome.body.slice(0, KEPT_ANSWER).toWellFormed() : '';
   return {
     ...last,
-    // No data set's name begins like this: it cannot be a row's id.
-    id: `=${token}`,
+    id: attemptId(row.id, last.at, token),
     pk: row.pk,
     type: 'attempt',
     subscription: row.subscription,

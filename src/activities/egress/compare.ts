@@ -1,3 +1,4 @@
+import type { StoredDocument } from '../../domain/egress/document';
 import { BUCKETS, partitionKey } from '../../domain/keys';
 import type { EgressDeps } from './deps';
 import { oweChanges } from './owe';
@@ -6,13 +7,19 @@ import { oweChanges } from './owe';
 const PAGE = 200;
 const PARTITIONS = 32;
 
+/** Where a run begins: a partition, and how far its pages have been read. */
+interface Position {
+  readonly at: number;
+  readonly continuation: string | undefined;
+}
+
 /**
  * Goes round the documents of all data sets, some at a time, and owes what is owed: it finds what the change feed
  * passed over. What the feed has handled is left as it is.
  */
 export class Comparison {
-  private at = 0;
-  private continuation: string | undefined;
+  /** All documents before it have been compared in this round. */
+  private position: Position = { at: 0, continuation: undefined };
 
   constructor(
     private readonly deps: Pick<EgressDeps, 'subscriptions' | 'deliveries' | 'documents' | 'now'>,
@@ -24,19 +31,32 @@ export class Comparison {
    * @returns the subscriptions that are owed something which the feed did not bring
    */
   async run(most: number): Promise<Set<string>> {
-    const { datasets } = this;
-    const partitions = datasets.length * BUCKETS;
+    const partitions = this.datasets.length * BUCKETS;
     const found = new Set<string>();
+    let next = this.position;
+    // A partition has few documents of each subscription's: those of many are compared together, since every
+    // subscription costs some requests each time.
+    let gathered: StoredDocument[] = [];
+    const compare = async (): Promise<void> => {
+      for (const id of await oweChanges(this.deps, gathered, 'seen before')) found.add(id);
+      gathered = [];
+      this.position = next;
+    };
     for (let seen = 0, visited = 0; seen < most && visited < Math.min(partitions, PARTITIONS);) {
-      const pk = partitionKey(datasets[Math.floor(this.at / BUCKETS)] ?? '', this.at % BUCKETS);
-      const page = await this.deps.documents.page(pk, Math.min(PAGE, most - seen), this.continuation);
-      for (const id of await oweChanges(this.deps, page.documents)) found.add(id);
+      const page = await this.page(next, Math.min(PAGE, most - seen));
       seen += page.documents.length;
-      this.continuation = page.continuation;
-      if (page.continuation !== undefined) continue;
-      this.at = (this.at + 1) % partitions;
-      visited++;
+      gathered.push(...page.documents);
+      const isLast = page.continuation === undefined;
+      next = { at: isLast ? (next.at + 1) % partitions : next.at, continuation: page.continuation };
+      if (isLast) visited++;
+      if (gathered.length >= PAGE) await compare();
     }
+    await compare();
     return found;
+  }
+
+  private page({ at, continuation }: Position, most: number) {
+    const pk = partitionKey(this.datasets[Math.floor(at / BUCKETS)] ?? '', at % BUCKETS);
+    return this.deps.documents.page(pk, most, continuation);
   }
 }

@@ -19,11 +19,13 @@ interface Part {
 /**
  * Raises, for each subscription that the documents concern, what it is owed about them. All rows are stored when this
  * resolves. May run twice, and with documents that have changed since: rows only ever rise.
+ * @param expected whether most of them have their rows already: then rows are read before any is written
  * @returns the subscriptions that are owed something new
  */
 export async function oweChanges(
   deps: Pick<EgressDeps, 'subscriptions' | 'deliveries' | 'now'>,
   documents: readonly StoredDocument[],
+  expected: 'new' | 'seen before' = 'new',
 ): Promise<Set<string>> {
   const raised = new Set<string>();
   if (documents.length === 0) return raised;
@@ -31,7 +33,7 @@ export async function oweChanges(
     .map(({ subscription }) => subscription)
     .filter(isOwed);
   await mapLimited(partsOf(subscriptions, documents), PARTITIONS_AT_A_TIME, async (part) => {
-    if (await owePart(deps, part)) raised.add(part.subscription.id);
+    if (await owePart(deps, part, expected)) raised.add(part.subscription.id);
   });
   return raised;
 }
@@ -58,9 +60,11 @@ function partsOf(subscriptions: readonly Subscription[], documents: readonly Sto
 async function owePart(
   { deliveries, now }: Pick<EgressDeps, 'deliveries' | 'now'>,
   { subscription, pk, documents }: Part,
+  expected: 'new' | 'seen before',
 ): Promise<boolean> {
   // A first version has no row yet, unless this runs a second time: then the store says so.
-  const older = Array.from(documents).flatMap(([id, { _hw }]) => (_hw.version > 1 ? [id] : []));
+  const mayHaveRow = ({ _hw }: StoredDocument): boolean => expected === 'seen before' || _hw.version > 1;
+  const older = Array.from(documents).flatMap(([id, document]) => (mayHaveRow(document) ? [id] : []));
   const rows = await deliveries.read(pk, older);
   const known = new Map<string, StoredRow | undefined>();
   for (const id of documents.keys()) known.set(id, rows.get(id));

@@ -123,19 +123,43 @@ export function rowId(dataset: string, documentId: string): string {
   return id.length <= MAX_ID_BYTES ? id : `${dataset}:=r${sha256(id)}`;
 }
 
+/**
+ * Ids of attempts begin with what {@link attemptPrefix} gives, so those about one row lie together in the order of time.
+ * No data set's name begins like this: none is a row's id.
+ * @param at ISO 8601
+ */
+export function attemptId(row: string, at: string, token: string): string {
+  return `${attemptPrefix(row)}${at}:${token}`;
+}
+
+export function attemptPrefix(row: string): string {
+  return `=${sha256(row).slice(0, 32)}:`;
+}
+
+/** The ids of rows: those after `after` and before `before`; all of one data set, or of any. */
+export function rowIdRange(dataset?: string): { readonly after: string; readonly before: string } {
+  return dataset === undefined
+    ? { after: '>', before: '~' }
+    : { after: `${dataset}:`, before: `${dataset};` };
+}
+
+/** What a row is made for. */
+export interface NewRow {
+  /** of the document */
+  readonly id: string;
+  readonly pk: string;
+  readonly dataset: string;
+  readonly key: string;
+  readonly version: number;
+}
+
 /** A row for the first version that is owed; nothing before it counts. */
 export function newRow(
   subscription: string,
-  document: {
-    readonly id: string;
-    readonly pk: string;
-    readonly dataset: string;
-    readonly key: string;
-    readonly version: number;
-  },
+  document: NewRow,
   revision: number,
   now: number,
-): DeliveryRow {
+): DeliveryRow & { readonly due: number } {
   const { id, pk, dataset, key, version } = document;
   return {
     id: rowId(dataset, id),
@@ -157,4 +181,10 @@ export function newRow(
     failures: 0,
     due: now,
   };
+}
+
+/** A row that owes nothing: the document's present version was made before anything was asked for. */
+export function restingRow(subscription: string, document: NewRow, revision: number): DeliveryRow {
+  const { due: _, ...row } = newRow(subscription, document, revision, 0);
+  return { ...row, base: document.version, settled: document.version };
 }

@@ -9,8 +9,11 @@ export async function startLane(client: DurableClient, task: LaneTask): Promise<
   try {
     await client.startNew(DELIVER_CHANGES, { instanceId: laneInstance(task), input: task });
   } catch (error) {
-    // 409: it runs. The SDK tells that only in an error's text.
-    if (error instanceof Error && /already exists|status code: 409/i.test(error.message)) return;
-    throw error;
+    if (!isRunning(error)) throw error;
   }
+}
+
+/** Whether a start failed because the instance runs (409). The SDK tells that only in an error's text. */
+export function isRunning(error: unknown): boolean {
+  return error instanceof Error && /already exists|status code: 409/i.test(error.message);
 }

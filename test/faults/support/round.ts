@@ -66,6 +66,7 @@ export async function runRound(seed: number, victims?: readonly Victim[]): Promi
     for (const batch of batches) await verifier.batch(batch);
     await verifier.stores();
     verifier.faults.push(...(await subscribers.faults(cloud.recount)));
+    verifier.faults.push(...(await ledgerFaults(cloud)));
     const stats = [subscribers.well.stats, subscribers.failing.stats];
     const records = batches.reduce((sum, batch) => sum + batch.records.length, 0);
     const seconds = Math.round((performance.now() - started) / 100) / 10;
@@ -85,4 +86,16 @@ export async function runRound(seed: number, victims?: readonly Victim[]): Promi
     await subscribers.stop();
     if (!process.env['HEADWATER_KEEP']) rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The app's own count must say the same as the recount. */
+async function ledgerFaults({ api }: PluggedCloud): Promise<string[]> {
+  const { balanced, faults, subscriptions } = await api.ledger();
+  const told = faults.map((fault) => `ledger: ${JSON.stringify(fault)}`);
+  if (balanced !== (faults.length === 0)) told.push(`the ledger is ${balanced ? '' : 'not '}balanced`);
+  for (const { id, pending } of subscriptions) {
+    const left = pending.due + pending.trying + pending.waiting;
+    if (left > 0) told.push(`ledger: ${left} versions are pending for subscription ${id}`);
+  }
+  return told;
 }

@@ -1,0 +1,111 @@
+import { Comparison } from '../../../src/activities/egress/compare';
+import { oweChanges } from '../../../src/activities/egress/owe';
+import type { StoredDocument } from '../../../src/domain/egress/document';
+import type { Subscription } from '../../../src/domain/egress/subscription';
+import { SHARDS } from '../../../src/domain/egress/row';
+import { BUCKETS, bucketOf, partitionKey } from '../../../src/domain/keys';
+import {
+  calm,
+  CurrentDocuments,
+  DeliveriesModel,
+  SubscriptionsModel,
+  type Weather,
+} from '../../support/deliveries-model';
+
+const ID = '0123456789abcdef0123456789abcdef';
+
+const subscription: Subscription = {
+  id: ID,
+  url: 'https://one.example/',
+  datasets: ['products'],
+  maxInFlight: 16,
+  status: 'active',
+  createdAt: '',
+  updatedAt: '',
+  terms: [{ from: 0, datasets: ['products'] }],
+  revision: 0,
+  reconciled: 0,
+  secrets: [],
+  tokenHash: '',
+  health: {},
+};
+
+function document(key: string): StoredDocument {
+  return {
+    id: key,
+    pk: partitionKey('products', bucketOf(key)),
+    data: { productId: key },
+    _ts: 10,
+    _hw: {
+      key,
+      version: 1,
+      maker: { batchId: 'b', index: 0, schemaVersion: '1' },
+      newest: { eventTime: 0, receivedAt: 0, batchId: 'b', index: 0 },
+      hash: '',
+      deleted: false,
+    },
+  };
+}
+
+function setUp(count: number, weather: Weather = calm) {
+  const deliveries = new DeliveriesModel(weather);
+  const subscriptions = new SubscriptionsModel();
+  subscriptions.put(subscription);
+  const documents = new CurrentDocuments();
+  const all = Array.from({ length: count }, (_, at) => document(`key-${at}`));
+  for (const one of all) documents.put(one);
+  const deps = { deliveries, subscriptions, documents, now: () => new Date() };
+  return { deps, deliveries, all, comparison: new Comparison(deps, ['products']) };
+}
+
+/** Runs that go round all partitions once, 32 in each. */
+const ROUND = BUCKETS / 32;
+
+test('finds every document that the feed passed over, and nothing in the next round', async () => {
+  const { deps, deliveries, all, comparison } = setUp(300);
+  await oweChanges(deps, all.slice(0, 100));
+  const found = new Set<string>();
+  for (let run = 0; run < ROUND; run++) for (const id of await comparison.run(500)) found.add(id);
+  expect(found).toEqual(new Set([ID]));
+  expect(
+    deliveries
+      .all()
+      .map(({ key }) => key)
+      .toSorted(),
+  ).toEqual(all.map(({ _hw }) => _hw.key).toSorted());
+  for (let run = 0; run < ROUND; run++) expect(await comparison.run(500)).toEqual(new Set());
+});
+
+test('what the feed has handled costs some requests a subscription, not some for every partition', async () => {
+  let requests = 0;
+  const { deps, all, comparison } = setUp(300, {
+    request: () => {
+      requests++;
+      return Promise.resolve();
+    },
+  });
+  await oweChanges(deps, all);
+  requests = 0;
+  await comparison.run(500);
+  // Of each part of the rows: a read, and a change that finds nothing to do and counts twice in the model.
+  expect(requests).toBeLessThanOrEqual(3 * SHARDS);
+});
+
+test('a run that fails is begun again: nothing is passed over', async () => {
+  let away = true;
+  const { deliveries, all, comparison } = setUp(300, {
+    request: () => (away ? Promise.reject(new Error('The store is away.')) : Promise.resolve()),
+  });
+  for (let run = 0; run < ROUND; run++) await expect(comparison.run(500)).rejects.toThrow('away');
+  away = false;
+  for (let run = 0; run < ROUND; run++) await comparison.run(500);
+  expect(deliveries.all()).toHaveLength(all.length);
+});
+
+test('documents that come in several portions are all compared', async () => {
+  const { deliveries, all, comparison } = setUp(300);
+  for (let run = 0; deliveries.rows.size < all.length; run++) {
+    await comparison.run(40);
+    expect(run).toBeLessThan(100);
+  }
+});
