@@ -54,6 +54,8 @@ export interface Deliveries {
   ): Promise<StoredRow[]>;
   /** The attempts about a row that are still kept, newest first. */
   attemptsOf(pk: string, row: string, most: number): Promise<AttemptRecord[]>;
+  /** Partitions that have rows which came due after `since` and by `now` (ms). */
+  partitionsDue(since: number, now: number): Promise<string[]>;
   /** Subscriptions that have rows which are due at `now` (ms). */
   subscriptionsDue(now: number): Promise<string[]>;
   /** Removes up to `most` rows and attempts of a subscription. @returns whether none are left */
@@ -204,6 +206,12 @@ export function createDeliveries(container: () => Promise<Container>): Deliverie
       const items = await query<AttemptRecord & ItemDefinition>(text, { most, after, before }, pk);
       return items.map((item) => ownOf<AttemptRecord>(item));
     },
+
+    partitionsDue: (since, now) =>
+      query<string>('SELECT DISTINCT VALUE c.pk FROM c WHERE c.due > @since AND c.due <= @now', {
+        since,
+        now,
+      }),
 
     async change(pk, known, change) {
       const stored = new Map<string, StoredRow>();

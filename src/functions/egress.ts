@@ -8,8 +8,8 @@ import { repairSubscription } from '../orchestrators/egress/repairSubscription';
 import { byId, byToken } from '../triggers/egress/access';
 import { createListDeliveries } from '../triggers/egress/deliveries';
 import type { SubscriptionDeps, SubscriptionHandler } from '../triggers/egress/deps';
-import { createDocumentsChanged, waking } from '../triggers/egress/documentsChanged';
-import { DELIVER_CHANGES } from '../triggers/egress/lanes';
+import { createDocumentsChanged } from '../triggers/egress/documentsChanged';
+import { DELIVER_CHANGES, waking } from '../triggers/egress/lanes';
 import { createListSubscriptions } from '../triggers/egress/listSubscriptions';
 import {
   createConfirmSubscription,

@@ -102,6 +102,12 @@ export class DeliveriesModel implements Deliveries {
     return stored;
   }
 
+  async partitionsDue(since: number, now: number): Promise<string[]> {
+    await this.weather.request();
+    const due = this.all().filter((row) => (row.due ?? 0) > since && (row.due ?? Infinity) <= now);
+    return [...new Set(due.map(({ pk }) => pk))];
+  }
+
   async subscriptionsDue(now: number): Promise<string[]> {
     await this.weather.request();
     return [

@@ -67,7 +67,11 @@ class Deliveries {
     const now = (): Date => new Date(NOW);
     const fresh = [...this.documents.values()].filter(({ lsn }) => lsn > this.brought);
     const upTo = this.lsn;
-    await oweChanges({ subscriptions: this.subscriptions, deliveries: this.rows, now }, fresh);
+    await oweChanges(
+      { subscriptions: this.subscriptions, deliveries: this.rows, now },
+      fresh,
+      () => undefined,
+    );
     this.brought = upTo;
   }
 

@@ -28,17 +28,16 @@ export class Comparison {
 
   /**
    * Compares up to `most` documents, where the run before ended.
-   * @returns the subscriptions that are owed something which the feed did not bring
+   * @param raised told of each partition of rows in which something is owed that the feed did not bring
    */
-  async run(most: number): Promise<Set<string>> {
+  async run(most: number, raised: (pk: string) => void): Promise<void> {
     const partitions = this.datasets.length * BUCKETS;
-    const found = new Set<string>();
     let next = this.position;
     // A partition has few documents of each subscription's: those of many are compared together, since every
     // subscription costs some requests each time.
     let gathered: StoredDocument[] = [];
     const compare = async (): Promise<void> => {
-      for (const id of await oweChanges(this.deps, gathered, 'seen before')) found.add(id);
+      await oweChanges(this.deps, gathered, raised, 'seen before');
       gathered = [];
       this.position = next;
     };
@@ -52,7 +51,6 @@ export class Comparison {
       if (gathered.length >= PAGE) await compare();
     }
     await compare();
-    return found;
   }
 
   private page({ at, continuation }: Position, most: number) {

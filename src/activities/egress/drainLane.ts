@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { InvocationContext } from '@azure/functions';
 import { laneOf, type LaneTask } from '../../domain/egress/lane';
+import { shardOf } from '../../domain/egress/row';
 import type { Subscription } from '../../domain/egress/subscription';
 import type { Answered } from './attempt';
 import type { EgressDeps } from './deps';
@@ -15,6 +16,9 @@ const BOX_MS = 20_000;
 /** How often (ms) subscriptions are read again, and whether the box is over is looked at. */
 const REFRESH_MS = 1_000;
 const TICK_MS = 50;
+
+/** Rows are due by the clock of whoever raised them, and are seen when they are stored: so far (ms) a look goes back. */
+const OVERLAP_MS = 3_000;
 
 /** At most one line about failures in this time (ms). */
 const FAILURE_LOG_MS = 10_000;
@@ -35,7 +39,7 @@ export function createDrainLane(deps: EgressDeps, { boxMs = BOX_MS } = {}) {
     // The number of lanes was changed: others drain these subscriptions now.
     if (task.lanes !== deps.egress.lanes) return { worked: false };
     const lane = new Lane(deps, task, receivers, (text) => context?.warn(text));
-    const end = deps.wake.listen(task.lane, (subscription) => lane.wake(subscription));
+    const end = deps.wake.listen(task.lane, (pk) => lane.wake(pk));
     try {
       return { worked: await lane.run(boxMs) };
     } finally {
@@ -51,6 +55,7 @@ class Lane implements PumpHost {
   private readonly ending = new Set<Promise<void>>();
   private readonly health: HealthKeeper;
   private refreshedAt = -Infinity;
+  private lookedAt: number;
   private worked = false;
   private toldFailureAt = -Infinity;
 
@@ -60,12 +65,15 @@ class Lane implements PumpHost {
     private readonly receivers: Receivers,
     private readonly warn: (text: string) => void,
   ) {
+    // Pumps look at everything when they begin.
+    this.lookedAt = this.time();
     this.health = createHealthKeeper(deps, receivers, (error) => this.failed(error));
   }
 
-  wake(subscription: string): void {
+  wake(pk: string): void {
+    const { subscription, shard } = shardOf(pk);
     const pump = this.pumps.get(subscription);
-    if (pump) pump.wake();
+    if (pump) pump.wake(shard);
     // It was activated a moment ago.
     else this.refreshedAt = -Infinity;
   }
@@ -96,7 +104,10 @@ class Lane implements PumpHost {
     const { timeoutMs } = this.deps.egress;
     const hard = begun + boxMs + timeoutMs + leaseMargin(timeoutMs);
     while (!this.isOver(begun + boxMs, hard)) {
-      if (this.time() - this.refreshedAt >= REFRESH_MS) await this.refresh();
+      if (this.time() - this.refreshedAt >= REFRESH_MS) {
+        await this.refresh();
+        await this.look();
+      }
       await delay(TICK_MS);
     }
     return this.worked;
@@ -135,6 +146,21 @@ class Lane implements PumpHost {
         else this.begin(subscription);
         if (this.deps.secretsOf(subscription, this.deps.now()).length === 0)
           this.failed(new Error(`no secret of subscription ${subscription.id} can be opened.`));
+      }
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  /** Finds what came due since the last look: raised by other processes, or at the end of a pause. */
+  private async look(): Promise<void> {
+    const now = this.time();
+    try {
+      const due = await this.deps.deliveries.partitionsDue(this.lookedAt - OVERLAP_MS, now);
+      this.lookedAt = now;
+      for (const pk of due) {
+        const { subscription, shard } = shardOf(pk);
+        this.pumps.get(subscription)?.wake(shard);
       }
     } catch (error) {
       this.failed(error);

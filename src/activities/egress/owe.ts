@@ -19,23 +19,22 @@ interface Part {
 /**
  * Raises, for each subscription that the documents concern, what it is owed about them. All rows are stored when this
  * resolves. May run twice, and with documents that have changed since: rows only ever rise.
+ * @param raised told of each partition of rows in which something new is owed, as soon as that is stored
  * @param expected whether most of them have their rows already: then rows are read before any is written
- * @returns the subscriptions that are owed something new
  */
 export async function oweChanges(
   deps: Pick<EgressDeps, 'subscriptions' | 'deliveries' | 'now'>,
   documents: readonly StoredDocument[],
+  raised: (pk: string) => void,
   expected: 'new' | 'seen before' = 'new',
-): Promise<Set<string>> {
-  const raised = new Set<string>();
-  if (documents.length === 0) return raised;
+): Promise<void> {
+  if (documents.length === 0) return;
   const subscriptions = (await deps.subscriptions.all())
     .map(({ subscription }) => subscription)
     .filter(isOwed);
   await mapLimited(partsOf(subscriptions, documents), PARTITIONS_AT_A_TIME, async (part) => {
-    if (await owePart(deps, part, expected)) raised.add(part.subscription.id);
+    if (await owePart(deps, part, expected)) raised(part.pk);
   });
-  return raised;
 }
 
 function partsOf(subscriptions: readonly Subscription[], documents: readonly StoredDocument[]): Part[] {
@@ -78,7 +77,10 @@ async function owePart(
       const named = { id: documentId, pk: documentPk, dataset: datasetOf(document), key, version };
       return { row: newRow(subscription.id, named, subscription.revision, now().getTime()) };
     }
-    const next = owed || row.told || isPending(row) ? raise(row, version, now().getTime()) : undefined;
+    const next =
+      owed || row.told || isPending(row)
+        ? raise(row, version, subscription.revision, now().getTime())
+        : undefined;
     return next && { row: next };
   });
   return stored.size > 0;

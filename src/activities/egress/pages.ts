@@ -45,6 +45,11 @@ export async function claimPage(
     if (!row) return undefined;
     const document = documents.get(id);
     const at = now().getTime();
+    // The filter was changed, and this is not told of it yet.
+    if (row.revision > subscription.revision) {
+      stale = true;
+      return undefined;
+    }
     const next = plan(row, document && presentOf(subscription, document), at);
     if (next.type === 'rest') return { row: next.row };
     if (next.type === 'wait' || !document) {
@@ -76,8 +81,10 @@ async function readDocuments(
   const found = new Map<string, StoredDocument>();
   const missing: StoredRow[] = [];
   for (const stored of rows) {
-    const { id, owed, document } = stored.row;
-    const known = recent.get(document.pk, document.id, owed);
+    const { id, owed, settled, document } = stored.row;
+    // What is said again, or taken back, is said of the document as it is: nobody has raised the row for that.
+    const isOld = owed === settled;
+    const known = isOld ? undefined : recent.get(document.pk, document.id, owed);
     if (known) found.set(id, known);
     else missing.push(stored);
   }

@@ -1,4 +1,4 @@
-import { SHARDS, shardPartition, type DeliveryRow } from '../../domain/egress/row';
+import { shardOf, SHARDS, shardPartition, type DeliveryRow } from '../../domain/egress/row';
 import type { Subscription } from '../../domain/egress/subscription';
 import { heldFor, isSuccess, send, type Answered, type Claimed } from './attempt';
 import type { EgressDeps } from './deps';
@@ -7,8 +7,8 @@ import { Rate } from './rate';
 import type { Receiver } from './receiver';
 import { Settler } from './settler';
 
-/** How often (ms) a drain looks for what other processes have raised. */
-const LOOK_MS = 1_000;
+/** A partition is looked at this often (ms) though nobody said that something is due there. */
+const LOOK_MS = 10_000;
 
 /** Rows claimed at once, at most; and for how long (ms) they may wait for their turn. */
 const MAX_CLAIM = 100;
@@ -74,9 +74,9 @@ export class Pump {
     this.secrets = this.deps.secretsOf(subscription, this.deps.now());
   }
 
-  /** Something new is owed. */
-  wake(): void {
-    this.looks.fill(0);
+  /** Something is due in this partition. */
+  wake(shard: number): void {
+    this.looks[shard] = 0;
     this.turn();
   }
 
@@ -95,7 +95,8 @@ export class Pump {
   turn(): void {
     clearTimeout(this.timer);
     this.sendQueued();
-    if (this.mayStart() && this.queue.length < this.limit()) void this.fill();
+    if (this.mayStart() && this.inFlight.size + this.queue.length < this.limit() + this.ahead())
+      void this.fill();
     this.schedule();
   }
 
@@ -110,7 +111,7 @@ export class Pump {
 
   /** Looks at the row's partition when it is due again. */
   private look({ pk, due }: DeliveryRow): void {
-    const shard = Number(pk.slice(pk.lastIndexOf(':') + 1));
+    const { shard } = shardOf(pk);
     if (due === undefined || due >= (this.looks[shard] ?? 0)) return;
     this.looks[shard] = due;
     this.schedule();
@@ -138,6 +139,11 @@ export class Pump {
       1,
       Math.min(this.subscription.maxInFlight, this.host.share(), Math.floor(this.receiver.window)),
     );
+  }
+
+  /** Rows to be claimed before it is their turn: none where requests take long, since a lease runs from the claim. */
+  private ahead(): number {
+    return this.receiver.latency < CLAIMED_AHEAD_MS ? this.limit() : 0;
   }
 
   private sendQueued(): void {
@@ -217,7 +223,7 @@ export class Pump {
   /** As many as can be sent soon: a lease runs from the claim. */
   private claimSize(): number {
     const rounds = Math.max(1, Math.floor(CLAIMED_AHEAD_MS / Math.max(1, this.receiver.latency)));
-    const byRate = Math.max(1, Math.ceil((rateOf(this.subscription) * LOOK_MS) / 1000));
+    const byRate = Math.max(1, Math.ceil(rateOf(this.subscription)));
     return Math.min(MAX_CLAIM, byRate, this.limit() * rounds);
   }
 

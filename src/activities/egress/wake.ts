@@ -3,10 +3,10 @@
  * finds out when it looks the next time.
  */
 export class Wake {
-  private readonly lanes = new Map<number, Set<(subscription: string) => void>>();
+  private readonly lanes = new Map<number, Set<(pk: string) => void>>();
 
-  /** Calls `wake` with each subscription of the lane that is owed something new, until the result is called. */
-  listen(lane: number, wake: (subscription: string) => void): () => void {
+  /** Calls `wake` with each partition of rows in which something new is owed, until the result is called. */
+  listen(lane: number, wake: (pk: string) => void): () => void {
     const listeners = this.lanes.get(lane) ?? new Set();
     this.lanes.set(lane, listeners.add(wake));
     return () => {
@@ -15,10 +15,10 @@ export class Wake {
   }
 
   /** @returns whether a drain of this process has been told */
-  notify(lane: number, subscription: string): boolean {
+  notify(lane: number, pk: string): boolean {
     const listeners = this.lanes.get(lane);
     if (!listeners || listeners.size === 0) return false;
-    for (const wake of listeners) wake(subscription);
+    for (const wake of listeners) wake(pk);
     return true;
   }
 }

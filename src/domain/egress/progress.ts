@@ -5,10 +5,18 @@ import type { Attempt, DeadLetter, DeliveryRow, EventKind, LastAttempt } from '.
  * the caller stores it under the ETag that it read, and asks again when somebody else was first.
  */
 
-/** Raises what is owed. A row that waits after a failure keeps its pause; one that rested starts afresh. */
-export function raise(row: DeliveryRow, version: number, now: number): DeliveryRow | undefined {
+/**
+ * Raises what is owed. A row that waits after a failure keeps its pause; one that rested starts afresh.
+ * @param revision of the subscription by which the version is owed: who sends it must not know an older filter only
+ */
+export function raise(
+  row: DeliveryRow,
+  version: number,
+  revision: number,
+  now: number,
+): DeliveryRow | undefined {
   if (version <= row.owed) return undefined;
-  const raised = { ...row, owed: version };
+  const raised = { ...row, owed: version, revision: Math.max(row.revision, revision) };
   return row.due === undefined ? { ...raised, due: now, failures: 0 } : raised;
 }
 

@@ -117,6 +117,12 @@ export function shardPartition(subscription: string, shard: number): string {
   return `${subscription}:${shard}`;
 }
 
+/** What a row's partition key is made of. */
+export function shardOf(pk: string): { readonly subscription: string; readonly shard: number } {
+  const end = pk.lastIndexOf(':');
+  return { subscription: pk.slice(0, end), shard: Number(pk.slice(end + 1)) };
+}
+
 /** The id of a row: data set and document, or their hash when that is too long for an id. */
 export function rowId(dataset: string, documentId: string): string {
   const id = `${dataset}:${documentId}`;

@@ -18,8 +18,7 @@ import { instanceStatus } from '../ingest/instances';
 import { objectOf } from './body';
 import { checkDataset, checkSince, invalidParameter, membersOf } from './deliveryParameters';
 import type { SubscriptionHandler } from './deps';
-import { wakeLanes } from './documentsChanged';
-import { isRunning } from './lanes';
+import { isRunning, wakeLane } from './lanes';
 
 /** The name the orchestrator is registered under. */
 export const REPAIR_SUBSCRIPTION = 'repairSubscription';
@@ -85,7 +84,7 @@ function startRepair(
     };
     await start(getClient(context), request, task);
     // While nothing is due it ends soon, and the sweep starts it again.
-    if (subscription.status === 'active') await wakeLanes(deps, context, [subscription.id]);
+    if (subscription.status === 'active') await wakeLane(deps, context, subscription.id);
     const statusUrl = statusUrlOf(request, task.id);
     const headers = { Location: statusUrl, 'Retry-After': POLL_AFTER };
     return json(202, { id: task.id, type: repair.type, statusUrl }, headers);

@@ -10,7 +10,7 @@ import { objectOf } from './body';
 import { describeDelivery, rowsOfKey } from './deliveries';
 import { checkDataset, checkKey, invalidParameter, membersOf } from './deliveryParameters';
 import type { SubscriptionHandler } from './deps';
-import { wakeLanes } from './documentsChanged';
+import { wakeLane } from './lanes';
 
 type RetryDeps = Pick<EgressDeps, 'deliveries' | 'egress' | 'wake' | 'now'>;
 
@@ -34,7 +34,7 @@ export function createRetryDelivery(deps: RetryDeps): SubscriptionHandler {
     if (key === undefined) throw invalidParameter('key', '"key" is required.');
     const stored = await rowOf(deps, subscription, dataset, key);
     const row = await retryRow(deps, stored, key);
-    if (subscription.status === 'active') await wakeLanes(deps, context, [subscription.id]);
+    if (subscription.status === 'active') await wakeLane(deps, context, subscription.id);
     return json(200, await describeDelivery(deps, row, deps.now().getTime()));
   };
 }

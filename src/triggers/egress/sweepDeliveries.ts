@@ -4,8 +4,9 @@ import { Comparison } from '../../activities/egress/compare';
 import type { EgressDeps } from '../../activities/egress/deps';
 import { reconcile } from '../../activities/egress/reconcile';
 import type { StoredSubscription } from '../../clients/subscriptions';
+import { shardOf } from '../../domain/egress/row';
 import { isOwed } from '../../domain/egress/subscription';
-import { wakeLanes } from './documentsChanged';
+import { LaneCalls } from './lanes';
 
 /** Documents compared with rows in one run; the next run goes on. */
 const COMPARED = 500;
@@ -37,19 +38,15 @@ export function createSweepDeliveries(
       await tend(`Subscription ${stored.subscription.id}`, () => tendOne(deps, stored, due));
     await tend('What the feed passed over', async () => {
       if (!all.some(({ subscription }) => isOwed(subscription))) return;
-      for (const id of await comparison.run(COMPARED)) due.add(id);
+      await comparison.run(COMPARED, (pk) => due.add(shardOf(pk).subscription));
     });
     await tend('What is due', async () => {
       for (const id of await deps.deliveries.subscriptionsDue(deps.now().getTime())) due.add(id);
     });
-    const active = all.filter(
-      ({ subscription }) => subscription.status === 'active' && due.has(subscription.id),
-    );
-    await wakeLanes(
-      deps,
-      context,
-      active.map(({ subscription }) => subscription.id),
-    );
+    const calls = new LaneCalls(deps, context);
+    for (const { subscription } of all)
+      if (subscription.status === 'active' && due.has(subscription.id)) calls.raisedAnywhere(subscription.id);
+    await calls.startOthers();
   };
 }
 

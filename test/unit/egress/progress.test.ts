@@ -58,7 +58,7 @@ class World {
       if (owed) this.row = { ...first(this.version), due: this.now };
       return;
     }
-    if (owed || this.row.told || isPending(this.row)) this.store(raise(this.row, this.version, this.now));
+    if (owed || this.row.told || isPending(this.row)) this.store(raise(this.row, this.version, 0, this.now));
   }
 
   begin(lease = 100): void {
@@ -201,7 +201,7 @@ test('without failures every version of a document that matches is delivered or 
 describe('a raise', () => {
   test('keeps the pause of a row that waits after a failure', () => {
     const waiting = { ...first(1), failures: 3, due: NOW + 5_000 };
-    expect(raise(waiting, 2, NOW)).toEqual({ ...waiting, owed: 2 });
+    expect(raise(waiting, 2, 0, NOW)).toEqual({ ...waiting, owed: 2 });
   });
 
   test('starts afresh after a dead letter', () => {
@@ -217,9 +217,14 @@ describe('a raise', () => {
     expect(world.row).toMatchObject({ failures: 0, due: NOW, owed: 2 });
   });
 
+  test('remembers by which revision of the subscription it was owed', () => {
+    expect(raise(first(1), 2, 5, NOW)).toMatchObject({ revision: 5 });
+    expect(raise({ ...first(1), revision: 7 }, 2, 5, NOW)).toMatchObject({ revision: 7 });
+  });
+
   test('of an older version is nothing', () => {
-    expect(raise(first(3), 3, NOW)).toBeUndefined();
-    expect(raise(first(3), 2, NOW)).toBeUndefined();
+    expect(raise(first(3), 3, 0, NOW)).toBeUndefined();
+    expect(raise(first(3), 2, 0, NOW)).toBeUndefined();
   });
 });
 

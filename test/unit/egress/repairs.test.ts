@@ -83,7 +83,7 @@ class World {
   }
 
   async feed(): Promise<void> {
-    await oweChanges(this.deps, [...this.documents.items.values()]);
+    await oweChanges(this.deps, [...this.documents.items.values()], () => undefined);
   }
 
   async drain(outcome: Outcome): Promise<void> {
