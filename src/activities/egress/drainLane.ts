@@ -142,7 +142,11 @@ class Lane implements PumpHost {
   }
 
   private begin(subscription: Subscription): void {
-    const pump = new Pump(this.deps, subscription, this.receivers.of(subscription.id), this);
+    const receiver = this.receivers.of(subscription.id);
+    // Whoever changed it since, by resuming it say, starts the count afresh.
+    if (Date.parse(subscription.updatedAt) > (receiver.failingSince ?? Infinity))
+      receiver.failingSince = undefined;
+    const pump = new Pump(this.deps, subscription, receiver, this);
     this.pumps.set(subscription.id, pump);
     pump.turn();
   }

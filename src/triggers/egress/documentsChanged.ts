@@ -4,6 +4,7 @@ import type { EgressDeps } from '../../activities/egress/deps';
 import { oweChanges } from '../../activities/egress/owe';
 import type { StoredDocument } from '../../domain/egress/document';
 import { laneOf } from '../../domain/egress/lane';
+import type { SubscriptionHandler } from './deps';
 import { startLane } from './lanes';
 
 /** Function of the change feed of `documents`: the feed moves on only when this has stored what is owed. */
@@ -34,6 +35,18 @@ export async function wakeLanes(
       context.warn(`Lane ${lane} was not started; the sweep will start it. ${String(error)}`);
     });
   }
+}
+
+/** A handler after which the subscription's drain is told to look. */
+export function waking(
+  deps: Pick<EgressDeps, 'egress' | 'wake'>,
+  handler: SubscriptionHandler,
+): SubscriptionHandler {
+  return async (stored, request, context) => {
+    const answer = await handler(stored, request, context);
+    await wakeLanes(deps, context, [stored.subscription.id]);
+    return answer;
+  };
 }
 
 /** Markers lie beside the documents and are nobody's business. */

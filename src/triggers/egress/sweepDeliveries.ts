@@ -13,6 +13,9 @@ const COMPARED = 500;
 /** Rows and attempts of a deleted subscription that one run removes from each of its partitions. */
 const REMOVED = 500;
 
+/** How long (ms) a deleted subscription is looked after: whoever still worked for it may have written a row late. */
+const KEPT_MS = 60_000;
+
 /**
  * Looks after deliveries: starts drains of rows that are due, finds changes that the feed passed over, has rows looked
  * at again after a filter was changed, sends notices, and removes what deleted subscriptions leave. May run twice.
@@ -57,7 +60,9 @@ async function tendOne(
 ): Promise<void> {
   const { id, status } = subscription;
   if (status === 'deleted') {
-    if (await deps.deliveries.removeAll(id, REMOVED)) await deps.subscriptions.remove(id, etag);
+    const isEmpty = await deps.deliveries.removeAll(id, REMOVED);
+    const age = deps.now().getTime() - Date.parse(subscription.updatedAt);
+    if (isEmpty && age > KEPT_MS) await deps.subscriptions.remove(id, etag);
     return;
   }
   if (subscription.reconciled < subscription.revision && (await reconcile(deps, subscription))) due.add(id);

@@ -161,7 +161,7 @@ test('under bad weather, with two drains at once and receivers that fail, everyo
   const filter = { price: { $gte: 50 } };
   subscriptions.put(subscription('b', { filter, terms: [{ from: 0, datasets: ['products'], filter }] }));
 
-  let producing = true;
+  const production = { over: false };
   const keys = Array.from({ length: 25 }, (_, index) => `k${index}`);
   const produce = async (): Promise<void> => {
     for (let round = 0; round < 150; round++) {
@@ -177,10 +177,10 @@ test('under bad weather, with two drains at once and receivers that fail, everyo
         if (stored) break;
       }
     }
-    producing = false;
+    production.over = true;
   };
   const drainWhile = async (): Promise<void> => {
-    while (producing) await drain({ lane: 0, lanes: 1 });
+    while (!production.over) await drain({ lane: 0, lanes: 1 });
   };
   await Promise.all([produce(), drainWhile(), drainWhile()]);
   await oweAll(world);

@@ -1,0 +1,37 @@
+import { app } from '@azure/functions';
+import * as df from 'durable-functions';
+import { createIngestActivities } from '../activities/ingest';
+import { ingestBatch } from '../orchestrators/ingest/ingestBatch';
+import { createGetDataset, createGetDocument, createListDatasets } from '../triggers/ingest/datasets';
+import type { TriggerDeps } from '../triggers/ingest/deps';
+import { createGetBatch } from '../triggers/ingest/getBatch';
+import { createGetRecords } from '../triggers/ingest/getRecords';
+import { createGetStatus, createTerminate } from '../triggers/ingest/links';
+import { createPostBatch, INGEST_BATCH } from '../triggers/ingest/postBatch';
+import { createSweepBatches, createSweepInbox } from '../triggers/ingest/sweep';
+import { createSweepVerdicts } from '../triggers/ingest/sweepVerdicts';
+import { durableClient, http } from './http';
+
+/** Registers what takes in batches. */
+export function registerIngest(deps: TriggerDeps): void {
+  http('postBatch', 'keyed', 'POST', 'datasets/{dataset}/batches', createPostBatch(deps));
+  http('getBatch', 'keyed', 'GET', 'batches/{batchId}', createGetBatch(deps));
+  http('getRecords', 'keyed', 'GET', 'batches/{batchId}/records', createGetRecords(deps));
+  http('getStatus', 'signed', 'GET', 'batches/{batchId}/status', createGetStatus(deps));
+  http('terminate', 'signed', 'POST', 'batches/{batchId}/terminate', createTerminate(deps));
+  http('listDatasets', 'keyed', 'GET', 'datasets', createListDatasets(deps));
+  http('getDataset', 'keyed', 'GET', 'datasets/{dataset}', createGetDataset(deps));
+  http('getDocument', 'keyed', 'GET', 'datasets/{dataset}/documents/{*key}', createGetDocument(deps));
+
+  df.app.orchestration(INGEST_BATCH, ingestBatch);
+  for (const [name, handler] of Object.entries(createIngestActivities(deps)))
+    df.app.activity(name, { handler });
+
+  app.timer('sweepBatches', {
+    schedule: deps.config.sweepSchedule,
+    extraInputs: [durableClient],
+    handler: createSweepBatches(deps),
+  });
+  app.timer('sweepVerdicts', { schedule: deps.config.sweepSchedule, handler: createSweepVerdicts(deps) });
+  app.timer('sweepInbox', { schedule: '0 */5 * * * *', handler: createSweepInbox(deps) });
+}
