@@ -32,7 +32,7 @@ import { createGetLedger } from './triggers/ledger/getLedger';
 const RESOURCES_MS = 5_000;
 
 /** Before the ledger looks again at what seems wrong (ms): time for a replica that is behind. */
-const LEDGER_PAUSE_MS = 1_000;
+const LEDGER_PAUSE_MS = 500;
 
 const config = readConfig(process.env);
 const blobs = createBlobs(config.storage, config.createResources);

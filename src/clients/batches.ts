@@ -88,7 +88,7 @@ export function createBatches(container: () => Promise<Container>): Batches {
     async byId(after, upTo, most) {
       const end = upTo === undefined ? '' : ' AND c.id <= @upTo';
       const query = {
-        query: `SELECT TOP @most * FROM c WHERE c.id > @after${end} ORDER BY c.id`,
+        query: `SELECT TOP @most * FROM c WHERE c.id > @after${end} AND IS_DEFINED(c.accepted) ORDER BY c.id`,
         parameters: [
           { name: '@most', value: most },
           { name: '@after', value: after },
@@ -101,7 +101,7 @@ export function createBatches(container: () => Promise<Container>): Batches {
 
     async recent(since, after, most) {
       const query = {
-        query: `SELECT TOP @most * FROM c WHERE c.receivedAt >= @since AND c.id > @after ORDER BY c.id`,
+        query: `SELECT TOP @most * FROM c WHERE c.receivedAt >= @since AND c.id > @after AND IS_DEFINED(c.accepted) ORDER BY c.id`,
         parameters: [
           { name: '@most', value: most },
           { name: '@since', value: since.toISOString() },

@@ -59,13 +59,13 @@ test('is balanced at any moment while batches, deliveries, and changes of subscr
   const [taking, failing, changing] = receivers;
   if (failing) failing.answer = ({ subject }) => (subject.endsWith('7') ? 500 : 204);
   const ids = [await subscribe(taking), await subscribe(failing), await subscribe(changing, { size: 1 })];
-  let running = true;
+  const polling = new AbortController();
   const seen: Ledger[] = [];
-  const polling = (async () => {
-    while (running) seen.push(await ledger());
+  const polled = (async () => {
+    while (!polling.signal.aborted) seen.push(await ledger());
   })();
   // A rejection is looked at below; until then it must not end the process.
-  polling.catch(() => undefined);
+  polled.catch(() => undefined);
   const batches: string[] = [];
   for (let round = 0; round < 6; round++) {
     const records = Array.from({ length: 250 }, (_, index) => ({
@@ -81,8 +81,8 @@ test('is balanced at any moment while batches, deliveries, and changes of subscr
   let end = await ledger();
   for (; end.subscriptions.some(({ pending }) => pending.due + pending.trying + pending.waiting > 0);)
     end = await ledger();
-  running = false;
-  await polling;
+  polling.abort();
+  await polled;
   const wrong = seen.filter(({ balanced, faultCount }) => !balanced || faultCount > 0);
   expect(wrong).toEqual([]);
   expect(seen.some(({ total }) => total.inFlight > 0)).toBe(true);
@@ -95,7 +95,7 @@ test('is balanced at any moment while batches, deliveries, and changes of subscr
   expect(end.total).toMatchObject({ accepted: 1506, quarantined: 6, inFlight: 0 });
   expect(end.total.versions).toBe(end.total.upserted);
   const counts = new Map(end.subscriptions.map((one) => [one.id, one]));
-  expect([...counts.keys()].toSorted()).toEqual([ids[1], ids[2]].toSorted());
+  expect(new Set(counts.keys())).toEqual(new Set([ids[1], ids[2]]));
   expect(counts.get(ids[1] ?? '')?.deadLettered).toBeGreaterThan(0);
   const arrived = receivers[2]?.events.length ?? 0;
   expect(counts.get(ids[2] ?? '')?.delivered).toBeGreaterThan(0);

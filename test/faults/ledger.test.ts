@@ -6,7 +6,7 @@ import type { Container } from '@azure/cosmos';
 import { BlobServiceClient } from '@azure/storage-blob';
 import type { Ledger } from '../../src/activities/ledger/ledger';
 import { rowId, rowPartition } from '../../src/domain/egress/row';
-import { bucketOf, documentId } from '../../src/domain/keys';
+import { bucketOf, documentId, partitionKey } from '../../src/domain/keys';
 import { APP_DIR } from '../../tools/lib/app';
 import { cosmosContainer, headwater, subscribeSince, type Headwater } from '../support/headwater';
 import { Receiver } from '../support/receiver';
@@ -33,9 +33,9 @@ const container = (name: string): Container => cosmosContainer(hw, name);
 const ledger = (): Promise<Ledger> => hw.api.get<Ledger>('/api/ledger');
 
 /** What is named, in a stable order. */
-const named = ({ faults }: Ledger): object[] =>
+const named = ({ faults }: Pick<Ledger, 'faults'>): object[] =>
   faults
-    .map(({ detail: _, ...names }) => names)
+    .map((fault) => ({ ...fault, detail: undefined }))
     .toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
 
 async function until(condition: (now: Ledger) => boolean): Promise<Ledger> {
@@ -48,7 +48,8 @@ async function until(condition: (now: Ledger) => boolean): Promise<Ledger> {
 }
 
 async function land(...records: object[]): Promise<string> {
-  const { batchId } = await hw.api.post('things', records.map((record) => JSON.stringify(record)).join('\n'));
+  const body = records.map((record) => JSON.stringify(record)).join('\n');
+  const { batchId } = await hw.api.post('things', body, { query: '?onInvalid=reject' });
   await hw.api.closed(batchId);
   return batchId;
 }
@@ -70,15 +71,21 @@ test('names what was lost, each by its name, and what can be repaired is repaire
     (key) => !apart.has(bucketOf(key)),
   );
   const first = await land(...keys.map((path) => ({ path })));
-  const unfiled = await land(...others.map((path) => ({ path })));
+  const unfiled = await land(...others.slice(1).map((path) => ({ path })));
+  const forgotten = await land({ path: others[0] });
+  const rejected = await land({ path: others[1], size: 2 }, { path: 'bad', size: 'none' });
   const second = await land(...keys.slice(10).map((path) => ({ path, size: 1 })));
   expect(await until((now) => settled(now) && now.subscriptions[0]?.versions !== 0)).toMatchObject({
     balanced: true,
-    datasets: { things: { accepted: 30 + others.length, versions: 30 + others.length, balanced: true } },
+    datasets: { things: { accepted: 32 + others.length, versions: 30 + others.length, balanced: true } },
     faultCount: 0,
   });
   const blobs = BlobServiceClient.fromConnectionString(hw.cloud.settings['AzureWebJobsStorage'] ?? '');
-  await blobs.getContainerClient('verdicts').deleteBlob(`${unfiled}/00000.ndjson`);
+  for (const id of [unfiled, forgotten, rejected])
+    await blobs.getContainerClient('verdicts').deleteBlob(`${id}/00000.ndjson`);
+  await container('documents')
+    .item(`${forgotten}:0:0`, partitionKey('things', bucketOf(others[0] ?? '')))
+    .delete();
   await container('deliveries')
     .item(rowId('things', documentId('key 3')), rowPartition(subscription, 'key 3'))
     .delete();
@@ -101,7 +108,10 @@ test('names what was lost, each by its name, and what can be repaired is repaire
     { code: 'skipped-write', dataset: 'things', batchId: skipping, chunk: 0, key: 'key 0' },
     { code: 'skipped-write', dataset: 'things', batchId: skipping, chunk: 0, key: 'new' },
   ];
+  const file = { code: 'missing-verdicts', dataset: 'things', chunk: 0 };
+  // Without its markers a file cannot be made again.
   const tampered = [
+    { ...file, batchId: forgotten },
     { code: 'row-forgotten', ...row, key: 'key 5' },
     { code: 'row-unbalanced', ...row, key: 'key 4' },
     { code: 'summary-differs', dataset: 'things', batchId: second },
@@ -111,21 +121,26 @@ test('names what was lost, each by its name, and what can be repaired is repaire
   expect(found).toEqual(expect.arrayContaining(tampered));
   expect(found).toEqual(
     expect.arrayContaining([
-      { code: 'missing-verdicts', dataset: 'things', batchId: unfiled, chunk: 0 },
+      { ...file, batchId: unfiled },
+      { ...file, batchId: rejected },
       { code: 'missing-row', ...row, key: 'key 3', batchId: first },
       { code: 'missing-row', ...row, key: 'late', batchId: expect.any(String) },
       { code: 'row-behind', ...row, key: 'key 1', batchId: expect.any(String) },
       { code: 'row-behind', ...row, key: 'key 15', batchId: second },
     ]),
   );
-  expect(wrong).toMatchObject({ balanced: false, faultCount: 10, datasets: { things: { balanced: false } } });
+  expect(wrong).toMatchObject({ balanced: false, faultCount: 12, datasets: { things: { balanced: false } } });
 
   writeFileSync(join(folder, 'repair'), '');
-  const repaired = await until((now) => now.faultCount === 5 && !now.subscriptions[0]?.pending.due);
-  expect(named(repaired)).toEqual(named({ faults: [...skipped, ...tampered] } as unknown as Ledger));
+  const repaired = await until((now) => now.faultCount === 6 && !now.subscriptions[0]?.pending.due);
+  expect(named(repaired)).toEqual(
+    named({ faults: [...skipped, ...tampered] as unknown as Ledger['faults'] }),
+  );
   expect(repaired.datasets['things']).toMatchObject({
-    accepted: 34 + others.length,
-    upserted: 34 + others.length,
+    accepted: 36 + others.length,
+    upserted: 33 + others.length,
+    quarantined: 1,
+    notApplied: 1,
     inFlight: 0,
   });
   expect(receiver.events.filter(({ subject }) => subject.includes('late')).length).toBe(1);

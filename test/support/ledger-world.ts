@@ -177,7 +177,7 @@ export class LedgerWorld {
       page: async () => ({ rows: [], continuation: undefined }),
       progress: async () => new Map(),
     },
-    subscriptions: { read: async () => undefined, all: async () => [] },
+    subscriptions: { all: async () => [] },
     leases: { all: async () => [] },
     datasets: ['things'],
     now: () => new Date(TIME),

@@ -284,7 +284,7 @@ describe('a row', () => {
     ['counts one delivery too many', { delivered: 2 }, 'row-unbalanced'],
     ['is settled beyond what is owed', { owed: 5 }, 'row-unbalanced'],
     ['counts below zero', { delivered: -1, superseded: 3 }, 'row-unbalanced'],
-    ['lacks a counter', { notOwed: undefined as never }, 'row-unbalanced'],
+    ['lacks a counter', { notOwed: undefined }, 'row-unbalanced'],
     ['is pending and due at no time', { owed: 7 }, 'row-forgotten'],
   ])('that %s', (_name, members, code) => {
     expect(checkRow(row(members))?.code).toBe(code);

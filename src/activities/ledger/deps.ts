@@ -13,7 +13,7 @@ export interface LedgerDeps {
   readonly documents: Pick<Documents, 'read' | 'page'>;
   readonly versions: Versions;
   readonly rows: Rows;
-  readonly subscriptions: Pick<Subscriptions, 'read' | 'all'>;
+  readonly subscriptions: Pick<Subscriptions, 'all'>;
   readonly leases: Leases;
   /** Names of the deployed data sets. */
   readonly datasets: readonly string[];

@@ -14,7 +14,7 @@ export interface Ledger {
   readonly total: Counts & { readonly documents: number; readonly versions: number };
   readonly datasets: Readonly<Record<string, DatasetCounts>>;
   readonly subscriptions: readonly SubscriptionCounts[];
-  /** At most so many as {@link MAX_FAULTS}. */
+  /** The first of them. */
   readonly faults: readonly LedgerFault[];
   readonly faultCount: number;
 }

@@ -20,12 +20,9 @@ export function createSweepVerdicts(
   const tend = async (batch: Batch, chunk: number, context: InvocationContext): Promise<void> => {
     const name = `The verdict file of chunk ${chunk} of batch ${batch.id}`;
     try {
-      const made = await rebuild(batch, chunk);
-      context.warn(
-        made === 'rebuilt'
-          ? `${name} was missing; it was made again.`
-          : `${name} is missing, and its markers have expired.`,
-      );
+      // What cannot be made again is not said here, in every round: the ledger names it.
+      if ((await rebuild(batch, chunk)) === 'rebuilt')
+        context.warn(`${name} was missing; it was made again.`);
     } catch (error) {
       // One that cannot be made must not keep the others waiting.
       context.error(`${name} is missing and could not be made again: ${String(error)}`);
