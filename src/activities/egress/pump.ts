@@ -43,6 +43,7 @@ export class Pump {
   private readonly inFlight = new Map<Claimed, number>();
   /** By shard, when it is to be looked at; 0: now. */
   private readonly looks = Array.from({ length: SHARDS }, () => 0);
+  private lastShard = 0;
   private readonly rate: Rate;
   private secrets: readonly string[];
   private readonly settler: Settler;
@@ -201,9 +202,10 @@ export class Pump {
   private async fill(): Promise<void> {
     if (this.filling) return;
     const now = this.time();
-    const shard = this.looks.findIndex((at) => at <= now);
-    if (shard === -1) return;
+    const shard = this.nextShard(now);
+    if (shard === undefined) return;
     this.filling = true;
+    this.lastShard = shard;
     this.looks[shard] = now + LOOK_MS;
     try {
       const pk = shardPartition(this.subscription.id, shard);
@@ -218,6 +220,15 @@ export class Pump {
       if (this.closing === 'all') await this.settler.release(this.queue.splice(0));
       else this.turn();
     }
+  }
+
+  /** In turn: under load there is always more in each of them, and none may wait for the others. */
+  private nextShard(now: number): number | undefined {
+    for (let step = 1; step <= SHARDS; step++) {
+      const shard = (this.lastShard + step) % SHARDS;
+      if ((this.looks[shard] ?? 0) <= now) return shard;
+    }
+    return undefined;
   }
 
   /** As many as can be sent soon: a lease runs from the claim. */

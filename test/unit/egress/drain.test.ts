@@ -4,6 +4,7 @@ import { createDrainLane } from '../../../src/activities/egress/drainLane';
 import { oweChanges } from '../../../src/activities/egress/owe';
 import { RecentDocuments } from '../../../src/activities/egress/recent';
 import { Wake } from '../../../src/activities/egress/wake';
+import { SHARDS } from '../../../src/domain/egress/row';
 import type { Webhooks } from '../../../src/clients/webhooks';
 import type { WebhookOutcome, WebhookRequest } from '../../../src/domain/egress/delivery';
 import type { StoredDocument } from '../../../src/domain/egress/document';
@@ -242,6 +243,40 @@ test('a receiver that never answers does not hold up another, and holds few slot
   // Half of the window with each request that got no answer.
   const attempts = world.deliveries.attempts.filter(({ error }) => error !== undefined);
   expect(attempts.length).toBeLessThan(60);
+});
+
+test('what is owed in one shard does not wait for another in which more is owed all the time', async () => {
+  const inShard = (shard: number, count: number): string[] => {
+    const keys: string[] = [];
+    for (let at = 0; keys.length < count; at++)
+      if (bucketOf(`d${at}`) % SHARDS === shard) keys.push(`d${at}`);
+    return keys;
+  };
+  const [waiting] = inShard(SHARDS - 1, 1) as [string];
+  const steady = inShard(0, 300);
+  const arrived: string[] = [];
+  const one = subscription('one');
+  const raiseNext = async (): Promise<void> => {
+    const key = steady.shift();
+    if (key === undefined) return;
+    world.documents.put(document(key, 1, {}));
+    await oweChanges(world.deps, [world.documents.items.get(key) as StoredDocument]);
+    world.deps.wake.notify(0, one.id);
+  };
+  const world = setUp({
+    async one({ subject }) {
+      arrived.push(subject);
+      await raiseNext();
+      return answered(200);
+    },
+  });
+  world.subscriptions.put(one);
+  for (let at = 0; at < 20; at++) await raiseNext();
+  world.documents.put(document(waiting, 1, {}));
+  await oweChanges(world.deps, [world.documents.items.get(waiting) as StoredDocument]);
+  await world.drainAll();
+  expect(arrived).toHaveLength(301);
+  expect(arrived.indexOf(waiting)).toBeLessThan(150);
 });
 
 test('a drain that died is taken over when its lease has run out, and the event keeps its id', async () => {
