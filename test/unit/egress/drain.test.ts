@@ -4,7 +4,7 @@ import { createDrainLane } from '../../../src/activities/egress/drainLane';
 import { oweChanges } from '../../../src/activities/egress/owe';
 import { RecentDocuments } from '../../../src/activities/egress/recent';
 import { Wake } from '../../../src/activities/egress/wake';
-import { SHARDS } from '../../../src/domain/egress/row';
+import { rowPartition, SHARDS } from '../../../src/domain/egress/row';
 import type { Webhooks } from '../../../src/clients/webhooks';
 import type { WebhookOutcome, WebhookRequest } from '../../../src/domain/egress/delivery';
 import type { StoredDocument } from '../../../src/domain/egress/document';
@@ -260,8 +260,8 @@ test('what is owed in one shard does not wait for another in which more is owed 
     const key = steady.shift();
     if (key === undefined) return;
     world.documents.put(document(key, 1, {}));
-    await oweChanges(world.deps, [world.documents.items.get(key) as StoredDocument]);
-    world.deps.wake.notify(0, one.id);
+    await owe(world, [world.documents.items.get(key) as StoredDocument]);
+    world.deps.wake.notify(0, rowPartition(one.id, key));
   };
   const world = setUp({
     async one({ subject }) {
@@ -273,7 +273,7 @@ test('what is owed in one shard does not wait for another in which more is owed 
   world.subscriptions.put(one);
   for (let at = 0; at < 20; at++) await raiseNext();
   world.documents.put(document(waiting, 1, {}));
-  await oweChanges(world.deps, [world.documents.items.get(waiting) as StoredDocument]);
+  await owe(world, [world.documents.items.get(waiting) as StoredDocument]);
   await world.drainAll();
   expect(arrived).toHaveLength(301);
   expect(arrived.indexOf(waiting)).toBeLessThan(150);
