@@ -17,7 +17,7 @@ export interface Page {
   readonly nextLook: number;
 }
 
-/** What a document that the store does not show yet has to wait (ms). */
+/** What a row has to wait (ms) whose document, or whose filter, is not visible here yet. */
 const STALE_PAUSE_MS = 200;
 
 /**
@@ -43,13 +43,13 @@ export async function claimPage(
   const stored = await deliveries.change(pk, known, (row, id): Change => {
     decided.delete(id);
     if (!row) return undefined;
-    const document = documents.get(id);
-    const at = now().getTime();
-    // The filter was changed, and this is not told of it yet.
+    // The sweep has seen a filter that this drain has not read yet: by the old one nothing would be taken back.
     if (row.revision > subscription.revision) {
       stale = true;
       return undefined;
     }
+    const document = documents.get(id);
+    const at = now().getTime();
     const next = plan(row, document && presentOf(subscription, document), at);
     if (next.type === 'rest') return { row: next.row };
     if (next.type === 'wait' || !document) {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { EgressDeps } from '../../../src/activities/egress/deps';
 import { createDrainLane } from '../../../src/activities/egress/drainLane';
 import { oweChanges } from '../../../src/activities/egress/owe';
+import { reconcile } from '../../../src/activities/egress/reconcile';
 import { RecentDocuments } from '../../../src/activities/egress/recent';
 import { Wake } from '../../../src/activities/egress/wake';
 import { rowPartition, SHARDS } from '../../../src/domain/egress/row';
@@ -277,6 +278,30 @@ test('what is owed in one shard does not wait for another in which more is owed 
   await world.drainAll();
   expect(arrived).toHaveLength(301);
   expect(arrived.indexOf(waiting)).toBeLessThan(150);
+});
+
+test('a drain that has not read the new filter yet does not forget what it takes back', async () => {
+  const told: string[] = [];
+  const world = setUp({
+    one: ({ type }) => {
+      told.push(type);
+      return answered(200);
+    },
+  });
+  const before = subscription('one');
+  world.subscriptions.put(before);
+  world.documents.put(document('d', 1, { price: 1 }));
+  await oweAll(world);
+  const draining = world.drain({ lane: 0, lanes: 1 });
+  while (world.deliveries.all().some(({ due }) => due !== undefined)) await delay(5);
+  // In the middle of the drain's time the filter is changed, and the sweep is there at once.
+  const after = { ...before, filter: { price: { $gte: 50 } }, revision: 1 };
+  world.subscriptions.put(after);
+  await reconcile(world.deps, after);
+  world.deps.wake.notify(0, before.id);
+  await draining;
+  await world.drainAll();
+  expect(told).toEqual(['headwater.products.upserted', 'headwater.products.removed']);
 });
 
 test('a drain that died is taken over when its lease has run out, and the event keeps its id', async () => {
