@@ -1,5 +1,4 @@
 import type { Container, ItemDefinition, OperationInput, RequestOptions } from '@azure/cosmos';
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   attemptPrefix,
   rowIdRange,
@@ -11,6 +10,7 @@ import {
 import type { RowSelection, StatusChoice } from '../domain/egress/status';
 import { statusOf } from './cosmos';
 import { mapLimited } from './once';
+import { changeRows } from './rowChanges';
 
 /** A row as it was read, with the ETag that its replacement must name. */
 export interface StoredRow {
@@ -18,26 +18,43 @@ export interface StoredRow {
   readonly etag: string;
 }
 
+export interface RowKey {
+  readonly pk: string;
+  readonly id: string;
+}
+
+/** A row that is to be changed, as far as it is known; `stored` undefined: there is none. */
+export interface KnownRow extends RowKey {
+  readonly stored: StoredRow | undefined;
+}
+
+/** A name for the key of a row. */
+export const rowName = ({ pk, id }: RowKey): string => `${pk}/${id}`;
+
+/** Rows as they were read, to be changed. */
+export const knownRows = (rows: readonly StoredRow[]): KnownRow[] =>
+  rows.map((stored) => ({ pk: stored.row.pk, id: stored.row.id, stored }));
+
 /** What is to become of a row; undefined: it stays as it is. */
 export type Change = { readonly row: DeliveryRow; readonly attempt?: AttemptRecord } | undefined;
 
 /** The `deliveries` container: rows and, beside them, the attempts made. */
 export interface Deliveries {
-  /** The rows of these ids in one partition, by id. */
-  read(pk: string, ids: readonly string[]): Promise<Map<string, StoredRow>>;
+  /** Rows of any partitions, by {@link rowName}. */
+  read(keys: readonly RowKey[]): Promise<Map<string, StoredRow>>;
   /** Rows of one partition that are due or will be, longest due first. */
   due(pk: string, most: number): Promise<StoredRow[]>;
   /**
-   * Changes rows of one partition under their ETags. `change` is a function of the row as it is: it is asked again
-   * when somebody else was first.
-   * @param known what is known of the rows, by id; undefined: there is none
+   * Changes rows under their ETags, each on its own. `change` is a function of the row as it is: it is asked again when
+   * somebody else was first.
+   * @param stored told of each row as soon as it is stored
    * @returns the rows that were stored, as they are now
    */
-  change(
-    pk: string,
-    known: ReadonlyMap<string, StoredRow | undefined>,
-    change: (row: DeliveryRow | undefined, id: string) => Change,
-  ): Promise<Map<string, StoredRow>>;
+  change<K extends KnownRow>(
+    known: readonly K[],
+    change: (row: DeliveryRow | undefined, known: K) => Change,
+    stored?: (row: StoredRow, known: K) => void,
+  ): Promise<StoredRow[]>;
   /** Rows of one partition that were last looked at by a revision before `revision`. */
   outdated(pk: string, revision: number, most: number): Promise<StoredRow[]>;
   /**
@@ -69,8 +86,8 @@ const NO_CONTENT: RequestOptions = { contentResponseOnWriteEnabled: false };
 /** https://learn.microsoft.com/azure/cosmos-db/nosql/transactional-batch: operations of one request. */
 const MAX_OPERATIONS = 100;
 
-/** Conflicts with whoever else writes the same rows are over soon. */
-const MAX_ROUNDS = 40;
+/** Keys of one query: its parameters stay small. */
+const KEYS_AT_ONCE = 200;
 
 function toStored(item: Item): StoredRow {
   return { row: ownOf<DeliveryRow>(item), etag: item._etag };
@@ -91,37 +108,6 @@ const STATUS_CONDITIONS: Readonly<Record<StatusChoice, string>> = {
   delivered: 'NOT IS_DEFINED(c.due) AND NOT IS_DEFINED(c.deadLetter)',
 };
 
-interface Planned {
-  readonly id: string;
-  readonly row: DeliveryRow;
-  readonly operations: readonly OperationInput[];
-}
-
-function operationsOf(change: NonNullable<Change>, etag: string | undefined): OperationInput[] {
-  const { row, attempt } = change;
-  const resourceBody = row as never;
-  const own: OperationInput =
-    etag === undefined
-      ? { operationType: 'Create', resourceBody }
-      : { operationType: 'Replace', id: row.id, ifMatch: etag, resourceBody };
-  return attempt ? [own, { operationType: 'Upsert', resourceBody: attempt as never }] : [own];
-}
-
-/** Parts of at most {@link MAX_OPERATIONS} operations, those of one row together. */
-function* inBatches(planned: readonly Planned[], most: number): Generator<Planned[]> {
-  let part: Planned[] = [];
-  let operations = 0;
-  for (const one of planned) {
-    if (part.length === most || operations + one.operations.length > MAX_OPERATIONS) {
-      yield part;
-      [part, operations] = [[], 0];
-    }
-    part.push(one);
-    operations += one.operations.length;
-  }
-  if (part.length > 0) yield part;
-}
-
 export function createDeliveries(container: () => Promise<Container>): Deliveries {
   const query = async <T>(
     text: string,
@@ -137,37 +123,23 @@ export function createDeliveries(container: () => Promise<Container>): Deliverie
     return (await items.query<T>({ query: text, parameters }, options).fetchAll()).resources;
   };
 
-  const read: Deliveries['read'] = async (pk, ids) => {
-    if (ids.length === 0) return new Map();
-    const items = await query<Item>('SELECT * FROM c WHERE ARRAY_CONTAINS(@ids, c.id)', { ids }, pk);
-    return new Map(items.map((item) => [item.id, toStored(item)]));
-  };
-
-  /** All or nothing; undefined when a row has changed since it was read. */
-  const commit = async (
-    pk: string,
-    planned: readonly Planned[],
-  ): Promise<Map<string, StoredRow> | undefined> => {
-    const operations = planned.flatMap((one) => one.operations);
-    const { items } = await container();
-    const { result = [] } = await items.batch([...operations], pk, NO_CONTENT).catch((error: unknown) => {
-      const status = statusOf(error);
-      if (status === 409 || status === 412 || status === 404) return { result: undefined };
-      throw error;
-    });
-    const failed = result.find(({ statusCode }) => statusCode >= 400 && statusCode !== 424)?.statusCode;
-    if (failed !== undefined && ![404, 409, 412].includes(failed))
-      throw Object.assign(new Error(`The store answered ${failed} to changes of delivery rows.`), {
-        code: failed,
-      });
-    if (result.length !== operations.length || failed !== undefined) return undefined;
-    const stored = new Map<string, StoredRow>();
-    let at = 0;
-    for (const { id, row, operations: own } of planned) {
-      stored.set(id, { row, etag: result[at]?.eTag ?? '' });
-      at += own.length;
+  const read: Deliveries['read'] = async (keys) => {
+    const found = new Map<string, StoredRow>();
+    for (let start = 0; start < keys.length; start += KEYS_AT_ONCE) {
+      const slice = keys.slice(start, start + KEYS_AT_ONCE);
+      const pks = [...new Set(slice.map(({ pk }) => pk))];
+      const ids = [...new Set(slice.map(({ id }) => id))];
+      const [only] = pks;
+      const items =
+        pks.length === 1
+          ? await query<Item>('SELECT * FROM c WHERE ARRAY_CONTAINS(@ids, c.id)', { ids }, only)
+          : await query<Item>(
+              'SELECT * FROM c WHERE ARRAY_CONTAINS(@pks, c.pk) AND ARRAY_CONTAINS(@ids, c.id)',
+              { pks, ids },
+            );
+      for (const item of items) found.set(rowName(item), toStored(item));
     }
-    return stored;
+    return found;
   };
 
   return {
@@ -213,30 +185,13 @@ export function createDeliveries(container: () => Promise<Container>): Deliverie
         now,
       }),
 
-    async change(pk, known, change) {
-      const stored = new Map<string, StoredRow>();
-      let left = new Map(known);
-      for (let round = 0, most = MAX_OPERATIONS; left.size > 0; round++) {
-        if (round === MAX_ROUNDS) throw new Error(`Rows of ${pk} keep changing.`);
-        const planned: Planned[] = [];
-        for (const [id, found] of left) {
-          const next = change(found?.row, id);
-          if (next) planned.push({ id, row: next.row, operations: operationsOf(next, found?.etag) });
-        }
-        const conflicts: string[] = [];
-        for (const part of inBatches(planned, most)) {
-          const done = await commit(pk, part);
-          if (done) for (const [id, row] of done) stored.set(id, row);
-          else conflicts.push(...part.map(({ id }) => id));
-        }
-        if (conflicts.length === 0) break;
-        // One row's conflict fails its whole batch: smaller ones let the others through.
-        most = Math.max(1, Math.floor(most / 8));
-        if (round > 2) await delay(Math.random() * 20);
-        const again = await read(pk, conflicts);
-        left = new Map(conflicts.map((id) => [id, again.get(id)]));
-      }
-      return stored;
+    async change(known, change, stored) {
+      const all: StoredRow[] = [];
+      await changeRows(await container(), read, known, change, (row, of) => {
+        all.push(row);
+        stored?.(row, of);
+      });
+      return all;
     },
 
     subscriptionsDue: (now) =>

@@ -1,5 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Change, Deliveries, StoredRow } from '../../src/clients/deliveries';
+import {
+  rowName,
+  type Change,
+  type Deliveries,
+  type KnownRow,
+  type RowKey,
+  type StoredRow,
+} from '../../src/clients/deliveries';
 import type { DocumentKey, DocumentPage } from '../../src/clients/documents';
 import type { StoredSubscription, Subscriptions } from '../../src/clients/subscriptions';
 import type { StoredDocument } from '../../src/domain/egress/document';
@@ -28,12 +35,12 @@ export class DeliveriesModel implements Deliveries {
     return [...this.rows.values()].map(({ row }) => row);
   }
 
-  async read(pk: string, ids: readonly string[]): Promise<Map<string, StoredRow>> {
+  async read(keys: readonly RowKey[]): Promise<Map<string, StoredRow>> {
     await this.weather.request();
     const found = new Map<string, StoredRow>();
-    for (const id of ids) {
-      const stored = this.rows.get(`${pk}/${id}`);
-      if (stored) found.set(id, stored);
+    for (const key of keys) {
+      const stored = this.rows.get(rowName(key));
+      if (stored) found.set(rowName(key), stored);
     }
     return found;
   }
@@ -71,35 +78,35 @@ export class DeliveriesModel implements Deliveries {
       .slice(0, most);
   }
 
-  async change(
-    pk: string,
-    known: ReadonlyMap<string, StoredRow | undefined>,
-    change: (row: DeliveryRow | undefined, id: string) => Change,
-  ): Promise<Map<string, StoredRow>> {
-    const stored = new Map<string, StoredRow>();
-    let left = new Map(known);
-    while (left.size > 0) {
-      const next = Array.from(left, ([id, found]) => ({ id, found, next: change(found?.row, id) }));
+  async change<K extends KnownRow>(
+    known: readonly K[],
+    change: (row: DeliveryRow | undefined, known: K) => Change,
+    stored: (row: StoredRow, known: K) => void = () => undefined,
+  ): Promise<StoredRow[]> {
+    const all: StoredRow[] = [];
+    let left = known;
+    while (left.length > 0) {
+      const planned = left.map((one) => ({ one, next: change(one.stored?.row, one) }));
       await this.weather.request();
-      const conflicts: string[] = [];
-      for (const one of next) {
-        if (!one.next) continue;
-        const name = `${pk}/${one.id}`;
-        if (this.rows.get(name)?.etag !== one.found?.etag) {
-          conflicts.push(one.id);
+      const conflicts: K[] = [];
+      for (const { one, next } of planned) {
+        if (!next) continue;
+        if (this.rows.get(rowName(one))?.etag !== one.stored?.etag) {
+          conflicts.push(one);
           continue;
         }
         // As a store does it: what is kept is a copy.
-        const row = { row: structuredClone(one.next.row), etag: `"${this.etags++}"` };
-        this.rows.set(name, row);
-        stored.set(one.id, row);
-        if (one.next.attempt) this.attempts.push(one.next.attempt);
+        const row = { row: structuredClone(next.row), etag: `"${this.etags++}"` };
+        this.rows.set(rowName(one), row);
+        if (next.attempt) this.attempts.push(next.attempt);
+        all.push(row);
+        stored(row, one);
       }
-      left = new Map(conflicts.map((id) => [id, this.rows.get(`${pk}/${id}`)]));
+      left = conflicts.map((one) => ({ ...one, stored: this.rows.get(rowName(one)) }));
     }
     // The answer may get lost though it was done.
     await this.weather.request();
-    return stored;
+    return all;
   }
 
   async partitionsDue(since: number, now: number): Promise<string[]> {

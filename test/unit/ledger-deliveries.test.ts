@@ -1,3 +1,4 @@
+import { knownRows } from '../../src/clients/deliveries';
 import { oweChanges } from '../../src/activities/egress/owe';
 import { countLedger, type Ledger } from '../../src/activities/ledger/ledger';
 import type { LedgerDeps } from '../../src/activities/ledger/deps';
@@ -88,7 +89,8 @@ class Deliveries {
     const [pk, id] = [rowPartition(this.subscription.id, key), rowId('things', key)];
     const document = this.documents.get(key);
     if (!document) return;
-    await this.rows.change(pk, await this.rows.read(pk, [id]), (row) => {
+    const known = await this.rows.read([{ pk, id }]);
+    await this.rows.change(knownRows([...known.values()]), (row) => {
       if (!row) return undefined;
       if (row.attempt) {
         const last = { at: '', kind: row.attempt.kind, version: row.attempt.version, durationMs: 1 };

@@ -1,19 +1,18 @@
-import type { Change, StoredRow } from '../../clients/deliveries';
-import { mapLimited } from '../../clients/once';
+import { rowName, type Change, type RowKey } from '../../clients/deliveries';
 import { datasetOf, type StoredDocument } from '../../domain/egress/document';
 import { concerns, isOwedTo } from '../../domain/egress/interest';
 import { isPending, raise } from '../../domain/egress/progress';
-import { newRow, rowId, rowPartition } from '../../domain/egress/row';
+import { newRow, rowId, rowPartition, type DeliveryRow } from '../../domain/egress/row';
 import { isOwed, type Subscription } from '../../domain/egress/subscription';
 import type { EgressDeps } from './deps';
 
-/** Partitions of rows that are written at the same time. */
-const PARTITIONS_AT_A_TIME = 8;
+/** Rows that are held in memory and written at a time. */
+const SLICE = 2_000;
 
-interface Part {
+/** What a document may mean for a subscription. */
+interface Concern extends RowKey {
   readonly subscription: Subscription;
-  readonly pk: string;
-  readonly documents: Map<string, StoredDocument>;
+  readonly document: StoredDocument;
 }
 
 /**
@@ -32,56 +31,71 @@ export async function oweChanges(
   const subscriptions = (await deps.subscriptions.all())
     .map(({ subscription }) => subscription)
     .filter(isOwed);
-  await mapLimited(partsOf(subscriptions, documents), PARTITIONS_AT_A_TIME, async (part) => {
-    if (await owePart(deps, part, expected)) raised(part.pk);
-  });
-}
-
-function partsOf(subscriptions: readonly Subscription[], documents: readonly StoredDocument[]): Part[] {
-  const parts = new Map<string, Part>();
+  const latest = latestOf(documents);
+  let slice: Concern[] = [];
   for (const subscription of subscriptions) {
-    for (const document of documents) {
-      const dataset = datasetOf(document);
-      if (!concerns(subscription, dataset)) continue;
-      // Nobody was told of an earlier version, since there is none.
-      if (document._hw.version === 1 && !isOwedTo(subscription, document)) continue;
-      const pk = rowPartition(subscription.id, document._hw.key);
-      const part = parts.get(pk) ?? { subscription, pk, documents: new Map() };
-      parts.set(pk, part);
-      const id = rowId(dataset, document.id);
-      const known = part.documents.get(id);
-      if (!known || known._hw.version < document._hw.version) part.documents.set(id, document);
+    for (const concern of concernsOf(subscription, latest)) {
+      if (slice.push(concern) < SLICE) continue;
+      await oweSlice(deps, slice, raised, expected);
+      slice = [];
     }
   }
-  return [...parts.values()];
+  await oweSlice(deps, slice, raised, expected);
 }
 
-async function owePart(
+/** Each document once, in its latest version. */
+function latestOf(documents: readonly StoredDocument[]): StoredDocument[] {
+  const latest = new Map<string, StoredDocument>();
+  for (const document of documents) {
+    const name = rowName(document);
+    const known = latest.get(name);
+    if (!known || known._hw.version < document._hw.version) latest.set(name, document);
+  }
+  return [...latest.values()];
+}
+
+function* concernsOf(subscription: Subscription, documents: readonly StoredDocument[]): Generator<Concern> {
+  for (const document of documents) {
+    const dataset = datasetOf(document);
+    if (!concerns(subscription, dataset)) continue;
+    // Nobody was told of an earlier version, since there is none.
+    if (document._hw.version === 1 && !isOwedTo(subscription, document)) continue;
+    const pk = rowPartition(subscription.id, document._hw.key);
+    yield { pk, id: rowId(dataset, document.id), subscription, document };
+  }
+}
+
+async function oweSlice(
   { deliveries, now }: Pick<EgressDeps, 'deliveries' | 'now'>,
-  { subscription, pk, documents }: Part,
+  slice: readonly Concern[],
+  raised: (pk: string) => void,
   expected: 'new' | 'seen before',
-): Promise<boolean> {
+): Promise<void> {
   // A first version has no row yet, unless this runs a second time: then the store says so.
-  const mayHaveRow = ({ _hw }: StoredDocument): boolean => expected === 'seen before' || _hw.version > 1;
-  const older = Array.from(documents).flatMap(([id, document]) => (mayHaveRow(document) ? [id] : []));
-  const rows = await deliveries.read(pk, older);
-  const known = new Map<string, StoredRow | undefined>();
-  for (const id of documents.keys()) known.set(id, rows.get(id));
-  const stored = await deliveries.change(pk, known, (row, id): Change => {
-    const document = documents.get(id) as StoredDocument;
-    const { key, version } = document._hw;
-    const owed = isOwedTo(subscription, document);
-    if (!row) {
-      if (!owed) return undefined;
-      const { id: documentId, pk: documentPk } = document;
-      const named = { id: documentId, pk: documentPk, dataset: datasetOf(document), key, version };
-      return { row: newRow(subscription.id, named, subscription.revision, now().getTime()) };
-    }
-    const next =
-      owed || row.told || isPending(row)
-        ? raise(row, version, subscription.revision, now().getTime())
-        : undefined;
-    return next && { row: next };
-  });
-  return stored.size > 0;
+  const older = slice.filter(({ document }) => expected === 'seen before' || document._hw.version > 1);
+  const rows = await deliveries.read(older);
+  const known = slice.map((concern) => ({ ...concern, stored: rows.get(rowName(concern)) }));
+  await deliveries.change(
+    known,
+    (row, concern): Change => {
+      const next = owedRow(row, concern, now().getTime());
+      return next && { row: next };
+    },
+    (_stored, { pk }) => raised(pk),
+  );
+}
+
+/** The row as it has to be, or undefined when it may stay as it is. */
+function owedRow(
+  row: DeliveryRow | undefined,
+  { subscription, document }: Concern,
+  now: number,
+): DeliveryRow | undefined {
+  const { key, version } = document._hw;
+  const { revision } = subscription;
+  const owed = isOwedTo(subscription, document);
+  if (row) return owed || row.told || isPending(row) ? raise(row, version, revision, now) : undefined;
+  if (!owed) return undefined;
+  const { id, pk } = document;
+  return newRow(subscription.id, { id, pk, dataset: datasetOf(document), key, version }, revision, now);
 }

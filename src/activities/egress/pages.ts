@@ -1,4 +1,4 @@
-import type { Change, StoredRow } from '../../clients/deliveries';
+import { knownRows, type Change, type StoredRow } from '../../clients/deliveries';
 import type { StoredDocument } from '../../domain/egress/document';
 import { matchesNow } from '../../domain/egress/interest';
 import { claim, plan, type Present } from '../../domain/egress/progress';
@@ -37,10 +37,9 @@ export async function claimPage(
   const later = found.find(({ row }) => (row.due ?? 0) > begun)?.row.due ?? Infinity;
   if (due.length === 0) return { claimed: [], nextLook: later };
   const documents = await readDocuments(deps, due);
-  const known = new Map(due.map((stored) => [stored.row.id, stored]));
   const decided = new Map<string, Omit<Claimed, 'row' | 'etag'>>();
   let stale = false;
-  const stored = await deliveries.change(pk, known, (row, id): Change => {
+  const stored = await deliveries.change(knownRows(due), (row, { id }): Change => {
     decided.delete(id);
     if (!row) return undefined;
     // The sweep has seen a filter that this drain has not read yet: by the old one nothing would be taken back.
@@ -60,10 +59,10 @@ export async function claimPage(
     decided.set(id, { token, kind: next.kind, version: next.version, document });
     return { row: claim(row, next, token, at + deps.egress.timeoutMs + leaseMargin(deps.egress.timeoutMs)) };
   });
-  const claimed = Array.from(decided, ([id, decision]) => ({
-    ...decision,
-    ...(stored.get(id) as StoredRow),
-  }));
+  const claimed = stored.flatMap((one): Claimed[] => {
+    const decision = decided.get(one.row.id);
+    return decision ? [{ ...decision, ...one }] : [];
+  });
   if (stale) return { claimed, nextLook: begun + STALE_PAUSE_MS };
   return { claimed, nextLook: found.length === most && later === Infinity ? 0 : later };
 }

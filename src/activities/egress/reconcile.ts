@@ -1,3 +1,4 @@
+import { knownRows } from '../../clients/deliveries';
 import { recheck } from '../../domain/egress/progress';
 import { SHARDS, shardPartition } from '../../domain/egress/row';
 import type { Subscription } from '../../domain/egress/subscription';
@@ -21,8 +22,7 @@ export async function reconcile(
     const pk = shardPartition(id, shard);
     const rows = await deps.deliveries.outdated(pk, revision, SLICE);
     found += rows.length;
-    const known = new Map(rows.map((stored) => [stored.row.id, stored]));
-    await deps.deliveries.change(pk, known, (row) =>
+    await deps.deliveries.change(knownRows(rows), (row) =>
       row && row.revision < revision ? { row: recheck(row, revision, deps.now().getTime()) } : undefined,
     );
   }

@@ -1,4 +1,4 @@
-import type { Change, StoredRow } from '../../clients/deliveries';
+import { knownRows, rowName, type Change } from '../../clients/deliveries';
 import { changedAt, datasetOf, type StoredDocument } from '../../domain/egress/document';
 import { isOwedTo, matchesNow } from '../../domain/egress/interest';
 import { laneOf } from '../../domain/egress/lane';
@@ -70,8 +70,7 @@ async function recoverPage(
   const pk = shardPartition(subscription.id, part);
   const selection = { status: 'deadLettered', since } as const;
   const rows = await deliveries.list(pk, selection, now().getTime(), after, most);
-  const known = new Map(rows.map((stored) => [stored.row.id, stored]));
-  const stored = await deliveries.change(pk, known, (row): Change => {
+  const stored = await deliveries.change(knownRows(rows), (row): Change => {
     const at = now().getTime();
     // Raised since: a newer version is on its way.
     if (!row || statusOf(row, at) !== 'deadLettered' || (row.deadLetter?.at ?? '') < since) return undefined;
@@ -80,7 +79,7 @@ async function recoverPage(
   });
   const last = rows.length < most ? undefined : rows.at(-1)?.row.id;
   const next = last === undefined ? nextPart(repair, part) : { part, after: last };
-  return { seen: rows.length, marked: stored.size, next };
+  return { seen: rows.length, marked: stored.length, next };
 }
 
 async function replayPage(
@@ -98,14 +97,10 @@ async function replayPage(
   const wanted = page.documents.filter(
     (document) => matchesNow(subscription, document) && changedAt(document) >= from,
   );
-  const shards = Map.groupBy(wanted, ({ _hw }) => rowPartition(subscription.id, _hw.key));
-  const marked = await Promise.all(
-    Array.from(shards, ([pk, documents]) => markAll(deps, subscription, id, pk, documents)),
-  );
   const { continuation } = page;
   return {
     seen: page.documents.length,
-    marked: marked.reduce((total, one) => total + one, 0),
+    marked: await markAll(deps, subscription, id, wanted),
     next: continuation === undefined ? nextPart(repair, part) : { part, after: continuation },
   };
 }
@@ -115,19 +110,21 @@ async function markAll(
   { deliveries, now }: RepairDeps,
   subscription: Subscription,
   name: string,
-  pk: string,
   documents: readonly StoredDocument[],
 ): Promise<number> {
-  const byRow = new Map(documents.map((document) => [rowId(datasetOf(document), document.id), document]));
-  const rows = await deliveries.read(pk, [...byRow.keys()]);
-  const known = new Map<string, StoredRow | undefined>();
-  for (const id of byRow.keys()) known.set(id, rows.get(id));
-  const stored = await deliveries.change(pk, known, (row, id): Change => {
+  const keys = documents.map((document) => ({
+    pk: rowPartition(subscription.id, document._hw.key),
+    id: rowId(datasetOf(document), document.id),
+    document,
+  }));
+  const rows = await deliveries.read(keys);
+  const known = keys.map((key) => ({ ...key, stored: rows.get(rowName(key)) }));
+  const stored = await deliveries.change(known, (row, { document }): Change => {
     if (row?.replay === name) return undefined;
     const at = now().getTime();
-    return { row: replay(row ?? rowFor(subscription, byRow.get(id) as StoredDocument, at), name, at) };
+    return { row: replay(row ?? rowFor(subscription, document, at), name, at) };
   });
-  return stored.size;
+  return stored.length;
 }
 
 /**

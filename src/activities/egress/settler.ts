@@ -64,26 +64,34 @@ export class Settler {
 
   private async write(): Promise<void> {
     while (this.waiting.length > 0) {
-      const parts = Map.groupBy(this.waiting, ({ claimed }) => claimed.row.pk);
+      const all = this.waiting;
       this.waiting = [];
-      await Promise.all(Array.from(parts, ([pk, part]) => this.store(pk, part)));
+      await this.store(all);
     }
     this.writing = false;
   }
 
-  private async store(pk: string, part: readonly Work[]): Promise<void> {
-    const known = new Map(part.map(({ claimed }) => [claimed.row.id, claimed]));
-    const changes = new Map(part.map(({ claimed, change }) => [claimed.row.id, change]));
+  private async store(all: readonly Work[]): Promise<void> {
+    let left = all.map((work) => {
+      const { row } = work.claimed;
+      return { pk: row.pk, id: row.id, stored: work.claimed, work };
+    });
     for (const pause of [...PAUSES_MS, undefined]) {
+      const done = new Set<Work>();
       try {
-        const stored = await this.deps.deliveries.change(pk, known, (row, id) =>
-          row ? changes.get(id)?.(row) : undefined,
+        await this.deps.deliveries.change(
+          left,
+          (row, { work }) => (row ? work.change(row) : undefined),
+          ({ row }, { work }) => {
+            done.add(work);
+            this.stored(row);
+          },
         );
-        for (const { row } of stored.values()) this.stored(row);
         return;
       } catch (error) {
         this.failed(error);
         if (pause === undefined) return;
+        left = left.filter(({ work }) => !done.has(work));
         await delay(pause);
       }
     }

@@ -93,7 +93,8 @@ export async function rowsOfKey(
 ): Promise<StoredRow[]> {
   const datasets = dataset === undefined ? datasetsOf(subscription) : [dataset];
   const ids = datasets.map((name) => rowId(name, documentId(key)));
-  return [...(await deliveries.read(rowPartition(subscription.id, key), ids)).values()];
+  const pk = rowPartition(subscription.id, key);
+  return [...(await deliveries.read(ids.map((id) => ({ pk, id })))).values()];
 }
 
 /**

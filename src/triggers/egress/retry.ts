@@ -1,5 +1,5 @@
 import type { EgressDeps } from '../../activities/egress/deps';
-import type { Change, StoredRow } from '../../clients/deliveries';
+import { knownRows, type Change, type StoredRow } from '../../clients/deliveries';
 import { retry } from '../../domain/egress/progress';
 import type { DeliveryRow } from '../../domain/egress/row';
 import { statusOf, type DeliveryStatus } from '../../domain/egress/status';
@@ -66,14 +66,12 @@ async function retryRow(
   stored: StoredRow,
   key: string,
 ): Promise<DeliveryRow> {
-  const { id, pk } = stored.row;
   let seen: DeliveryRow | undefined;
-  const changed = await deliveries.change(pk, new Map([[id, stored]]), (row): Change => {
+  const [retried] = await deliveries.change(knownRows([stored]), (row): Change => {
     seen = row;
     const next = row && retry(row, now().getTime());
     return next && { row: next };
   });
-  const retried = changed.get(id);
   if (retried) return retried.row;
   if (!seen) throw unknown(key);
   const deliveryStatus = statusOf(seen, now().getTime());

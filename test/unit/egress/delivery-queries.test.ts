@@ -1,4 +1,4 @@
-import { createDeliveries, type Deliveries, type StoredRow } from '../../../src/clients/deliveries';
+import { createDeliveries, rowName, type Deliveries } from '../../../src/clients/deliveries';
 import {
   attemptId,
   newRow,
@@ -51,15 +51,12 @@ beforeAll(async () => {
   const container = await newContainer(endpoint.database, { defaultTtl: -1 });
   deliveries = createDeliveries(() => Promise.resolve(container));
   for (const ms of [0, -100, 5]) {
-    const known = await deliveries.read(
-      PK,
-      ROWS.map(({ id }) => id),
-    );
-    const all = new Map<string, StoredRow | undefined>(ROWS.map(({ id }) => [id, known.get(id)]));
-    await deliveries.change(PK, all, (_row, id) => {
-      const next = ROWS.find((one) => one.id === id) as DeliveryRow;
-      return { row: next, attempt: record(next, ms, `t${ms}`) };
-    });
+    const known = await deliveries.read(ROWS);
+    const all = ROWS.map((next) => ({ pk: next.pk, id: next.id, next, stored: known.get(rowName(next)) }));
+    await deliveries.change(all, (_row, { next }) => ({
+      row: next,
+      attempt: record(next, ms, `t${ms}`),
+    }));
   }
 });
 afterAll(() => endpoint?.dispose());

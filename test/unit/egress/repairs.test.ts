@@ -1,3 +1,4 @@
+import { knownRows } from '../../../src/clients/deliveries';
 import { claimPage } from '../../../src/activities/egress/pages';
 import { oweChanges } from '../../../src/activities/egress/owe';
 import { RecentDocuments } from '../../../src/activities/egress/recent';
@@ -108,8 +109,8 @@ class World {
     const retryAt = outcome === 'failed' ? { retryAt: this.now + 10 } : {};
     const ending: Ending =
       outcome === 'delivered' ? { type: outcome, last } : { type: 'failed', reason: 'no', last, ...retryAt };
-    const known = await this.deliveries.read(row.pk, [row.id]);
-    await this.deliveries.change(row.pk, known, (present) => {
+    const known = await this.deliveries.read([row]);
+    await this.deliveries.change(knownRows([...known.values()]), (present) => {
       const next = present && settle(present, token, ending, this.now);
       return next && { row: next };
     });
