@@ -8,35 +8,11 @@ import {
   type DeliveryRow,
 } from '../domain/egress/row';
 import type { RowSelection, StatusChoice } from '../domain/egress/status';
+import { MAX_OPERATIONS, readItems } from './bulk';
 import { statusOf } from './cosmos';
 import { mapLimited } from './once';
 import { changeRows } from './rowChanges';
-
-/** A row as it was read, with the ETag that its replacement must name. */
-export interface StoredRow {
-  readonly row: DeliveryRow;
-  readonly etag: string;
-}
-
-export interface RowKey {
-  readonly pk: string;
-  readonly id: string;
-}
-
-/** A row that is to be changed, as far as it is known; `stored` undefined: there is none. */
-export interface KnownRow extends RowKey {
-  readonly stored: StoredRow | undefined;
-}
-
-/** A name for the key of a row. */
-export const rowName = ({ pk, id }: RowKey): string => `${pk}/${id}`;
-
-/** Rows as they were read, to be changed. */
-export const knownRows = (rows: readonly StoredRow[]): KnownRow[] =>
-  rows.map((stored) => ({ pk: stored.row.pk, id: stored.row.id, stored }));
-
-/** What is to become of a row; undefined: it stays as it is. */
-export type Change = { readonly row: DeliveryRow; readonly attempt?: AttemptRecord } | undefined;
+import { rowName, type Change, type KnownRow, type RowKey, type StoredRow } from './storedRow';
 
 /** The `deliveries` container: rows and, beside them, the attempts made. */
 export interface Deliveries {
@@ -83,12 +59,6 @@ type Item = DeliveryRow & ItemDefinition & { _etag: string };
 
 const NO_CONTENT: RequestOptions = { contentResponseOnWriteEnabled: false };
 
-/** https://learn.microsoft.com/azure/cosmos-db/nosql/transactional-batch: operations of one request. */
-const MAX_OPERATIONS = 100;
-
-/** Keys of one query: its parameters stay small. */
-const KEYS_AT_ONCE = 200;
-
 function toStored(item: Item): StoredRow {
   return { row: ownOf<DeliveryRow>(item), etag: item._etag };
 }
@@ -124,22 +94,8 @@ export function createDeliveries(container: () => Promise<Container>): Deliverie
   };
 
   const read: Deliveries['read'] = async (keys) => {
-    const found = new Map<string, StoredRow>();
-    for (let start = 0; start < keys.length; start += KEYS_AT_ONCE) {
-      const slice = keys.slice(start, start + KEYS_AT_ONCE);
-      const pks = [...new Set(slice.map(({ pk }) => pk))];
-      const ids = [...new Set(slice.map(({ id }) => id))];
-      const [only] = pks;
-      const items =
-        pks.length === 1
-          ? await query<Item>('SELECT * FROM c WHERE ARRAY_CONTAINS(@ids, c.id)', { ids }, only)
-          : await query<Item>(
-              'SELECT * FROM c WHERE ARRAY_CONTAINS(@pks, c.pk) AND ARRAY_CONTAINS(@ids, c.id)',
-              { pks, ids },
-            );
-      for (const item of items) found.set(rowName(item), toStored(item));
-    }
-    return found;
+    const { found } = await readItems<Item>(await container(), keys);
+    return new Map(found.map((item) => [rowName(item), toStored(item)]));
   };
 
   return {

@@ -4,11 +4,11 @@ import type {
   OperationInput,
   OperationResponse,
   RequestOptions,
-  SqlParameter,
 } from '@azure/cosmos';
 import type { StoredDocument } from '../domain/egress/document';
 import type { Stored, Write } from '../domain/ingest/decide';
 import type { Envelope, Marker } from '../domain/ingest/envelope';
+import { readItems } from './bulk';
 import { statusOf } from './cosmos';
 
 /** How a group's transactional batch ended. Nothing was written but by `committed`. */
@@ -55,9 +55,6 @@ type Item = Envelope & ItemDefinition & { _etag: string; _ts: number };
 
 /** Nobody reads what the store would send back of a write. */
 const NO_CONTENT: RequestOptions = { contentResponseOnWriteEnabled: false };
-
-/** Keys of one query: its text and parameters stay small. */
-const KEYS_AT_ONCE = 100;
 
 /** Up to this many keys, point reads (1 RU each) are cheaper than a query. */
 const POINT_READS = 3;
@@ -140,29 +137,11 @@ export function createDocuments(container: () => Promise<Container>): Documents 
     },
 
     async readAcross(keys) {
+      const { found, requestCharge } = await readItems<Item>(await container(), keys);
       const stored = new Map<string, Map<string, Stored>>();
-      let requestCharge = 0;
-      for (let start = 0; start < keys.length; start += KEYS_AT_ONCE) {
-        const slice = keys.slice(start, start + KEYS_AT_ONCE);
-        const listed = (
-          name: string,
-          values: Iterable<string>,
-        ): { names: string; parameters: SqlParameter[] } => {
-          const parameters = Array.from(values, (value, index) => ({ name: `@${name}${index}`, value }));
-          return { names: parameters.map((parameter) => parameter.name).join(', '), parameters };
-        };
-        const pks = listed('p', new Set(slice.map(({ pk }) => pk)));
-        const ids = listed('i', new Set(slice.map(({ id }) => id)));
-        const query = `SELECT * FROM c WHERE c.pk IN (${pks.names}) AND c.id IN (${ids.names})`;
-        const { items } = await container();
-        const answer = await items
-          .query<Item>({ query, parameters: [...pks.parameters, ...ids.parameters] })
-          .fetchAll();
-        requestCharge += answer.requestCharge;
-        for (const item of answer.resources) {
-          const partition = stored.get(item.pk) ?? new Map<string, Stored>();
-          stored.set(item.pk, partition.set(item.id, toStored(item)));
-        }
+      for (const item of found) {
+        const partition = stored.get(item.pk) ?? new Map<string, Stored>();
+        stored.set(item.pk, partition.set(item.id, toStored(item)));
       }
       return { stored, requestCharge };
     },

@@ -1,24 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Container, OperationInput, RequestOptions } from '@azure/cosmos';
 import type { DeliveryRow } from '../domain/egress/row';
-import { rowName, type Change, type KnownRow, type RowKey, type StoredRow } from './deliveries';
+import { MAX_OPERATIONS, REQUESTS_AT_A_TIME, THROTTLED, throttledPause } from './bulk';
+import { rowName, type Change, type KnownRow, type RowKey, type StoredRow } from './storedRow';
 import { mapLimited } from './once';
 
 const NO_CONTENT: RequestOptions = { contentResponseOnWriteEnabled: false };
 
-/** Operations of one bulk request: the SDK takes no more for a range. */
-const MAX_OPERATIONS = 100;
-
-/** Requests under way at the same time. */
-const REQUESTS_AT_A_TIME = 4;
-
 /** Conflicts with whoever else writes the same rows are over soon. */
 const MAX_ROUNDS = 40;
 
-/** Pause (ms) before an operation is repeated that the store put off; the SDK does not repeat those of a bulk. */
-const THROTTLED_MS = 100;
-
-const THROTTLED = 429;
 const CONFLICTS = new Set([404, 409, 412, 449]);
 
 interface Planned<K> {
@@ -55,7 +46,7 @@ export async function changeRows<K extends KnownRow>(
     const written = await mapLimited(requests, REQUESTS_AT_A_TIME, (part) => write(container, part, stored));
     const throttled = written.flatMap((one) => one.throttled);
     const conflicts = written.flatMap((one) => one.conflicts);
-    if (throttled.length > 0) await delay(THROTTLED_MS * (1 + Math.random()));
+    if (throttled.length > 0) await throttledPause();
     else if (round > 2) await delay(Math.random() * 20);
     const again = conflicts.length === 0 ? new Map<string, StoredRow>() : await read(conflicts);
     left = [...throttled, ...conflicts.map((one) => ({ ...one, stored: again.get(rowName(one)) }))];

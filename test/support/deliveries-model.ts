@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Deliveries } from '../../src/clients/deliveries';
 import {
   rowName,
   type Change,
-  type Deliveries,
   type KnownRow,
   type RowKey,
   type StoredRow,
-} from '../../src/clients/deliveries';
+} from '../../src/clients/storedRow';
 import type { DocumentKey, DocumentPage } from '../../src/clients/documents';
 import type { StoredSubscription, Subscriptions } from '../../src/clients/subscriptions';
 import type { StoredDocument } from '../../src/domain/egress/document';

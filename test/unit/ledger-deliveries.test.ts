@@ -1,4 +1,4 @@
-import { knownRows } from '../../src/clients/deliveries';
+import { knownRows } from '../../src/clients/storedRow';
 import { oweChanges } from '../../src/activities/egress/owe';
 import { countLedger, type Ledger } from '../../src/activities/ledger/ledger';
 import type { LedgerDeps } from '../../src/activities/ledger/deps';

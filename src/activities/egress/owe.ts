@@ -1,4 +1,4 @@
-import { rowName, type Change, type RowKey } from '../../clients/deliveries';
+import { rowName, type Change, type RowKey } from '../../clients/storedRow';
 import { datasetOf, type StoredDocument } from '../../domain/egress/document';
 import { concerns, isOwedTo } from '../../domain/egress/interest';
 import { isPending, raise } from '../../domain/egress/progress';

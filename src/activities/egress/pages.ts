@@ -1,4 +1,4 @@
-import { knownRows, type Change, type StoredRow } from '../../clients/deliveries';
+import { knownRows, type Change, type StoredRow } from '../../clients/storedRow';
 import type { StoredDocument } from '../../domain/egress/document';
 import { matchesNow } from '../../domain/egress/interest';
 import { claim, plan, type Present } from '../../domain/egress/progress';

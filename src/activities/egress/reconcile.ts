@@ -1,4 +1,4 @@
-import { knownRows } from '../../clients/deliveries';
+import { knownRows } from '../../clients/storedRow';
 import { recheck } from '../../domain/egress/progress';
 import { SHARDS, shardPartition } from '../../domain/egress/row';
 import type { Subscription } from '../../domain/egress/subscription';

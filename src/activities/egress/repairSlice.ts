@@ -1,4 +1,4 @@
-import { knownRows, rowName, type Change } from '../../clients/deliveries';
+import { knownRows, rowName, type Change } from '../../clients/storedRow';
 import { changedAt, datasetOf, type StoredDocument } from '../../domain/egress/document';
 import { isOwedTo, matchesNow } from '../../domain/egress/interest';
 import { laneOf } from '../../domain/egress/lane';

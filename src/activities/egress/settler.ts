@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Change } from '../../clients/deliveries';
+import type { Change } from '../../clients/storedRow';
 import { release, settle } from '../../domain/egress/progress';
 import type { DeliveryRow } from '../../domain/egress/row';
 import { endingOf, recordOf, type Answered, type Claimed } from './attempt';

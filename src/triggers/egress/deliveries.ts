@@ -1,6 +1,6 @@
 import type { HttpRequest } from '@azure/functions';
 import type { EgressDeps } from '../../activities/egress/deps';
-import type { StoredRow } from '../../clients/deliveries';
+import type { StoredRow } from '../../clients/storedRow';
 import { mapLimited } from '../../clients/once';
 import {
   rowId,

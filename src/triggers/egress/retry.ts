@@ -1,5 +1,5 @@
 import type { EgressDeps } from '../../activities/egress/deps';
-import { knownRows, type Change, type StoredRow } from '../../clients/deliveries';
+import { knownRows, type Change, type StoredRow } from '../../clients/storedRow';
 import { retry } from '../../domain/egress/progress';
 import type { DeliveryRow } from '../../domain/egress/row';
 import { statusOf, type DeliveryStatus } from '../../domain/egress/status';

@@ -1,4 +1,5 @@
-import { createDeliveries, rowName, type Deliveries } from '../../../src/clients/deliveries';
+import { createDeliveries, type Deliveries } from '../../../src/clients/deliveries';
+import { rowName } from '../../../src/clients/storedRow';
 import {
   attemptId,
   newRow,

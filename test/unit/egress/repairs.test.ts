@@ -1,4 +1,4 @@
-import { knownRows } from '../../../src/clients/deliveries';
+import { knownRows } from '../../../src/clients/storedRow';
 import { claimPage } from '../../../src/activities/egress/pages';
 import { oweChanges } from '../../../src/activities/egress/owe';
 import { RecentDocuments } from '../../../src/activities/egress/recent';
