@@ -49,16 +49,21 @@ describe('user code that takes its worker down', () => {
 
   test('a killed worker fails what it held and nothing else', async () => {
     host = await startSampleHost({ workers: 2, environment: { SINK: await sink.start() } });
-    const first = get('/api/hangs');
-    await sink.wait('hangs', 1);
-    const second = get('/api/hangs');
-    const [victim, survivor] = (await sink.wait('hangs', 2)).map(({ pid }) => pid) as [number, number];
-    expect(survivor).not.toBe(victim);
+    // A timer may hold a worker for a moment: then the next request goes to the same one as the first.
+    const calls: ReturnType<typeof get>[] = [];
+    let pids: number[] = [];
+    while (new Set(pids).size < 2 && calls.length < 6) {
+      calls.push(get('/api/hangs'));
+      pids = (await sink.wait('hangs', calls.length)).map(({ pid }) => pid);
+    }
+    const victim = pids[0] as number;
+    const survivor = pids.find((pid) => pid !== victim) as number;
+    const heldBy = (worker: number) => calls.filter((_, at) => pids[at] === worker);
     process.kill(victim, 'SIGKILL');
-    expect(await first).toEqual([500, '']);
+    for (const answer of await Promise.all(heldBy(victim))) expect(answer).toEqual([500, '']);
     expect((await get('/api/pid'))[0]).toBe(200);
     process.kill(survivor, 'SIGKILL');
-    expect(await second).toEqual([500, '']);
+    for (const answer of await Promise.all(heldBy(survivor))) expect(answer).toEqual([500, '']);
     expect((await get('/api/pid'))[0]).toBe(200);
   });
 });

@@ -8,8 +8,9 @@ import { shardOf } from '../../domain/egress/row';
 import { isOwed } from '../../domain/egress/subscription';
 import { LaneCalls } from './lanes';
 
-/** Documents compared with rows in one run; the next run goes on. */
+/** Documents compared with rows in one run, and rows read for it: the next run goes on. */
 const COMPARED = 500;
+const COMPARED_ROWS = 2_000;
 
 /** Rows and attempts of a deleted subscription that one run removes from each of its partitions. */
 const REMOVED = 500;
@@ -37,8 +38,10 @@ export function createSweepDeliveries(
     for (const stored of all)
       await tend(`Subscription ${stored.subscription.id}`, () => tendOne(deps, stored, due));
     await tend('What the feed passed over', async () => {
-      if (!all.some(({ subscription }) => isOwed(subscription))) return;
-      await comparison.run(COMPARED, (pk) => due.add(shardOf(pk).subscription));
+      const owed = all.filter(({ subscription }) => isOwed(subscription)).length;
+      if (owed === 0) return;
+      const most = Math.max(1, Math.min(COMPARED, Math.floor(COMPARED_ROWS / owed)));
+      await comparison.run(most, (pk) => due.add(shardOf(pk).subscription));
     });
     await tend('What is due', async () => {
       for (const id of await deps.deliveries.subscriptionsDue(deps.now().getTime())) due.add(id);
