@@ -76,7 +76,7 @@ export function registerDeliveries(
     createLeaseContainerIfNotExists: config.createResources,
     startFromBeginning: true,
     feedPollDelay: config.feedPollMs,
-    maxItemsPerInvocation: 500,
+    maxItemsPerInvocation: 1_000,
     // Without a policy, or after its last retry, the platform moves on: the changes would be left to the sweep.
     retry: {
       strategy: 'exponentialBackoff',

@@ -1,5 +1,5 @@
 import { knownRows } from '../../src/clients/storedRow';
-import { oweChanges } from '../../src/activities/egress/owe';
+import { owedSubscriptions, oweChanges } from '../../src/activities/egress/owe';
 import { countLedger, type Ledger } from '../../src/activities/ledger/ledger';
 import type { LedgerDeps } from '../../src/activities/ledger/deps';
 import { claim, plan, settle } from '../../src/domain/egress/progress';
@@ -69,7 +69,8 @@ class Deliveries {
     const fresh = [...this.documents.values()].filter(({ lsn }) => lsn > this.brought);
     const upTo = this.lsn;
     await oweChanges(
-      { subscriptions: this.subscriptions, deliveries: this.rows, now },
+      { deliveries: this.rows, now },
+      await owedSubscriptions({ subscriptions: this.subscriptions }),
       fresh,
       () => undefined,
     );

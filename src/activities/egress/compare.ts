@@ -1,7 +1,7 @@
 import type { StoredDocument } from '../../domain/egress/document';
 import { BUCKETS, partitionKey } from '../../domain/keys';
 import type { EgressDeps } from './deps';
-import { oweChanges } from './owe';
+import { owedSubscriptions, oweChanges } from './owe';
 
 /** Documents of one page, and partitions looked at in one run: each costs a query, also an empty one. */
 const PAGE = 200;
@@ -37,7 +37,7 @@ export class Comparison {
     // subscription costs some requests each time.
     let gathered: StoredDocument[] = [];
     const compare = async (): Promise<void> => {
-      await oweChanges(this.deps, gathered, raised, 'seen before');
+      await oweChanges(this.deps, await owedSubscriptions(this.deps), gathered, raised, 'seen before');
       gathered = [];
       this.position = next;
     };

@@ -16,21 +16,28 @@ interface Concern extends RowKey {
 }
 
 /**
+ * The subscriptions that changes are owed to, as they are now: read after the changes, so that each change made since
+ * the activation of one finds it here.
+ */
+export async function owedSubscriptions({
+  subscriptions,
+}: Pick<EgressDeps, 'subscriptions'>): Promise<Subscription[]> {
+  return (await subscriptions.all()).map(({ subscription }) => subscription).filter(isOwed);
+}
+
+/**
  * Raises, for each subscription that the documents concern, what it is owed about them. All rows are stored when this
  * resolves. May run twice, and with documents that have changed since: rows only ever rise.
  * @param raised told of each partition of rows in which something new is owed, as soon as that is stored
  * @param expected whether most of them have their rows already: then rows are read before any is written
  */
 export async function oweChanges(
-  deps: Pick<EgressDeps, 'subscriptions' | 'deliveries' | 'now'>,
+  deps: Pick<EgressDeps, 'deliveries' | 'now'>,
+  subscriptions: readonly Subscription[],
   documents: readonly StoredDocument[],
   raised: (pk: string) => void,
   expected: 'new' | 'seen before' = 'new',
 ): Promise<void> {
-  if (documents.length === 0) return;
-  const subscriptions = (await deps.subscriptions.all())
-    .map(({ subscription }) => subscription)
-    .filter(isOwed);
   const latest = latestOf(documents);
   let slice: Concern[] = [];
   for (const subscription of subscriptions) {

@@ -10,12 +10,18 @@ export function createPublishChunk(deps: Pick<IngestDeps, 'blobs' | 'hub'>) {
     const records = await readValidated(deps, task.batch.id, task.chunk);
     const { id: batchId, dataset, schemaVersion } = task.batch;
     if (records.length === 0) return { events: 0, sends: 0 };
-    const events = records.map(({ index, key, eventTime, deleted, data }): RecordEvent => ({
-      id: `${batchId}/${index}`,
-      bucket: bucketOf(key),
-      body: data,
-      properties: { dataset, key, schemaVersion, eventTime, deleted },
-    }));
+    // A group's records share their bucket.
+    const buckets = new Map<number, number>();
+    const events = records.map(({ index, key, group, eventTime, deleted, data }): RecordEvent => {
+      const bucket = buckets.get(group) ?? bucketOf(key);
+      buckets.set(group, bucket);
+      return {
+        id: `${batchId}/${index}`,
+        bucket,
+        body: data,
+        properties: { dataset, key, schemaVersion, eventTime, deleted },
+      };
+    });
     return { events: events.length, sends: await deps.hub.publish(events) };
   };
 }

@@ -1,6 +1,6 @@
 import type { InvocationContext } from '@azure/functions';
 import type { EgressDeps } from '../../activities/egress/deps';
-import { oweChanges } from '../../activities/egress/owe';
+import { owedSubscriptions, oweChanges } from '../../activities/egress/owe';
 import type { StoredDocument } from '../../domain/egress/document';
 import { LaneCalls } from './lanes';
 
@@ -9,10 +9,12 @@ export function createDocumentsChanged(
   deps: EgressDeps,
 ): (items: unknown[], context: InvocationContext) => Promise<void> {
   return async (items, context) => {
+    const subscriptions = await owedSubscriptions(deps);
+    if (subscriptions.length === 0) return;
     const documents = items.filter(isDocument);
     for (const document of documents) deps.recent.add(document);
     const calls = new LaneCalls(deps, context);
-    await oweChanges(deps, documents, (pk) => calls.raised(pk));
+    await oweChanges(deps, subscriptions, documents, (pk) => calls.raised(pk));
     await calls.startOthers();
   };
 }

@@ -1,5 +1,5 @@
 import { Comparison } from '../../../src/activities/egress/compare';
-import { oweChanges } from '../../../src/activities/egress/owe';
+import { owedSubscriptions, oweChanges } from '../../../src/activities/egress/owe';
 import type { StoredDocument } from '../../../src/domain/egress/document';
 import type { Subscription } from '../../../src/domain/egress/subscription';
 import { shardOf, SHARDS } from '../../../src/domain/egress/row';
@@ -65,7 +65,7 @@ const ROUND = BUCKETS / 32;
 
 test('finds every document that the feed passed over, and nothing in the next round', async () => {
   const { deps, deliveries, all, comparison } = setUp(300);
-  await oweChanges(deps, all.slice(0, 100), ignore);
+  await oweChanges(deps, await owedSubscriptions(deps), all.slice(0, 100), ignore);
   const found = new Set<string>();
   for (let run = 0; run < ROUND; run++)
     await comparison.run(500, (pk) => found.add(shardOf(pk).subscription));
@@ -89,7 +89,7 @@ test('what the feed has handled costs some requests a subscription, not some for
       return Promise.resolve();
     },
   });
-  await oweChanges(deps, all, ignore);
+  await oweChanges(deps, await owedSubscriptions(deps), all, ignore);
   requests = 0;
   await comparison.run(500, ignore);
   // Of each part of the rows: a read, and a change that finds nothing to do and counts twice in the model.

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EgressDeps } from '../../../src/activities/egress/deps';
 import { createDrainLane } from '../../../src/activities/egress/drainLane';
-import { oweChanges } from '../../../src/activities/egress/owe';
+import { owedSubscriptions, oweChanges } from '../../../src/activities/egress/owe';
 import { reconcile } from '../../../src/activities/egress/reconcile';
 import { RecentDocuments } from '../../../src/activities/egress/recent';
 import { Wake } from '../../../src/activities/egress/wake';
@@ -206,7 +206,7 @@ const kept = (held: Map<string, Map<string, number>>, name: string, key: string)
 
 /** @returns true, so that a failure caught can be told from it */
 async function owe({ deps }: ReturnType<typeof setUp>, changed: readonly StoredDocument[]): Promise<true> {
-  await oweChanges(deps, changed, () => undefined);
+  await oweChanges(deps, await owedSubscriptions(deps), changed, () => undefined);
   return true;
 }
 

@@ -1,6 +1,6 @@
 import { knownRows } from '../../../src/clients/storedRow';
 import { claimPage } from '../../../src/activities/egress/pages';
-import { oweChanges } from '../../../src/activities/egress/owe';
+import { owedSubscriptions, oweChanges } from '../../../src/activities/egress/owe';
 import { RecentDocuments } from '../../../src/activities/egress/recent';
 import { createRepairSlice } from '../../../src/activities/egress/repairSlice';
 import { Wake } from '../../../src/activities/egress/wake';
@@ -84,7 +84,12 @@ class World {
   }
 
   async feed(): Promise<void> {
-    await oweChanges(this.deps, [...this.documents.items.values()], () => undefined);
+    await oweChanges(
+      this.deps,
+      await owedSubscriptions(this.deps),
+      [...this.documents.items.values()],
+      () => undefined,
+    );
   }
 
   async drain(outcome: Outcome): Promise<void> {
