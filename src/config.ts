@@ -24,6 +24,8 @@ export interface Config {
   readonly markerTtlSeconds: number;
   /** NCRONTAB of the timer that starts and closes what was left behind. */
   readonly sweepSchedule: string;
+  /** NCRONTAB of the timer that makes lost verdict files again: it goes round all batches. */
+  readonly repairSchedule: string;
   /** Age after which an accepted batch counts as left behind, ms. */
   readonly sweepAfterMs: number;
   /** How often (ms) the change feed is asked when it had nothing new. */
@@ -176,6 +178,7 @@ export function readConfig(env: Environment): Config {
     groupConcurrency: settings.integer('HEADWATER_GROUP_CONCURRENCY', 8, 1),
     markerTtlSeconds: settings.integer('HEADWATER_MARKER_TTL_DAYS', 30, 1, MAX_TTL_DAYS) * 86_400,
     sweepSchedule: settings.text('HEADWATER_SWEEP_SCHEDULE', '*/10 * * * * *'),
+    repairSchedule: settings.text('HEADWATER_REPAIR_SCHEDULE', '30 * * * * *'),
     sweepAfterMs: settings.integer('HEADWATER_SWEEP_AFTER_SECONDS', 30, 0) * 1000,
     feedPollMs: settings.integer('HEADWATER_FEED_POLL_MS', 200, 10, 60_000),
     egress: {

@@ -32,6 +32,6 @@ export function registerIngest(deps: TriggerDeps): void {
     extraInputs: [durableClient],
     handler: createSweepBatches(deps),
   });
-  app.timer('sweepVerdicts', { schedule: deps.config.sweepSchedule, handler: createSweepVerdicts(deps) });
+  app.timer('sweepVerdicts', { schedule: deps.config.repairSchedule, handler: createSweepVerdicts(deps) });
   app.timer('sweepInbox', { schedule: '0 */5 * * * *', handler: createSweepInbox(deps) });
 }

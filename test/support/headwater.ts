@@ -34,7 +34,11 @@ export const THINGS_SCHEMA = {
 const FREE_PORTS = { blob: 0, eventhubs: 0, cosmos: 0, functions: 0 };
 
 /** Sweeps every second, so that tests need not wait. */
-export const TEST_SETTINGS = { HEADWATER_SWEEP_SCHEDULE: '* * * * * *', HEADWATER_SWEEP_AFTER_SECONDS: '1' };
+export const TEST_SETTINGS = {
+  HEADWATER_SWEEP_SCHEDULE: '* * * * * *',
+  HEADWATER_REPAIR_SCHEDULE: '* * * * * *',
+  HEADWATER_SWEEP_AFTER_SECONDS: '1',
+};
 
 export interface Headwater {
   readonly cloud: LocalCloud;
@@ -73,8 +77,7 @@ export async function headwater(options: HeadwaterOptions = {}): Promise<Headwat
     stateDir: join(folder, 'state'),
     ports: FREE_PORTS,
     settings: {
-      HEADWATER_SWEEP_SCHEDULE: '* * * * * *',
-      HEADWATER_SWEEP_AFTER_SECONDS: '1',
+      ...TEST_SETTINGS,
       ...options.settings,
     },
     ...(options.environment ? { environment: options.environment } : {}),

@@ -32,6 +32,7 @@ test('without a setting but the required ones, the defaults hold', () => {
     groupConcurrency: 8,
     markerTtlSeconds: 2_592_000,
     sweepSchedule: '*/10 * * * * *',
+    repairSchedule: '30 * * * * *',
     sweepAfterMs: 30_000,
     feedPollMs: 200,
     egress: {
