@@ -10,6 +10,9 @@ import { Settler } from './settler';
 /** A partition is looked at this often (ms) though nobody said that something is due there. */
 const LOOK_MS = 10_000;
 
+/** How often (ms) a pump that is full looks whether it may have more under way now. */
+const FULL_LOOK_MS = 1_000;
+
 /** Rows claimed at once, at most; and for how long (ms) they may wait for their turn. */
 const MAX_CLAIM = 100;
 const CLAIMED_AHEAD_MS = 500;
@@ -37,8 +40,6 @@ export interface PumpHost {
 export class Pump {
   /** Set to end it: `slow` starts nothing more while slow requests are under way, `all` starts nothing more at all. */
   closing: 'no' | 'slow' | 'all' = 'no';
-  /** Whether anything was under way since this was set to false. */
-  worked = false;
   private readonly queue: Claimed[] = [];
   private readonly inFlight = new Map<Claimed, number>();
   /** By shard, when it is to be looked at; 0: now. */
@@ -96,8 +97,7 @@ export class Pump {
   turn(): void {
     clearTimeout(this.timer);
     this.sendQueued();
-    if (this.mayStart() && this.inFlight.size + this.queue.length < this.limit() + this.ahead())
-      void this.fill();
+    if (this.mayStart() && this.hasRoom()) void this.fill();
     this.schedule();
   }
 
@@ -121,9 +121,9 @@ export class Pump {
   private schedule(): void {
     if (this.closing === 'all') return;
     const now = this.time();
-    const next = Math.min(now + LOOK_MS, ...this.looks);
+    // Without room the end of a request calls this; what it may have under way can grow in between.
+    const next = this.hasRoom() && this.secrets.length > 0 ? Math.min(...this.looks) : now + FULL_LOOK_MS;
     const wait = Math.max(next, this.receiver.heldUntil) - now;
-    // While something is under way, its end calls this.
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.turn(), Math.min(Math.max(wait, 5), LOOK_MS));
   }
@@ -133,6 +133,11 @@ export class Pump {
     if (this.secrets.length === 0) return false;
     if (this.closing === 'all' || this.time() < this.receiver.heldUntil) return false;
     return this.closing === 'no' || !this.slow;
+  }
+
+  /** Whether further rows can be claimed. */
+  private hasRoom(): boolean {
+    return this.inFlight.size + this.queue.length < this.limit() + this.ahead();
   }
 
   private limit(): number {
@@ -169,7 +174,6 @@ export class Pump {
 
   private async send(claimed: Claimed, startedAt: number): Promise<void> {
     this.inFlight.set(claimed, startedAt);
-    this.worked = true;
     try {
       const answered = await send(this.deps, this.subscription, this.secrets, claimed);
       this.learn(answered);
