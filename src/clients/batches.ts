@@ -1,6 +1,6 @@
 import type { Container, ItemDefinition, PatchOperation, RequestOptions } from '@azure/cosmos';
 import type { Batch } from '../domain/ingest/batch';
-import { statusOf } from './cosmos';
+import { ownMembers, statusOf } from './cosmos';
 
 /** A batch as read, with the ETag that its replacement must name. */
 export interface StoredBatch {
@@ -28,10 +28,8 @@ export interface Batches {
 
 type Item = Batch & { _etag: string };
 
-/** Leaves out what the store adds, so that a document read and written back is the same. */
 function toStored(item: Item): StoredBatch {
-  const own = Object.entries(item).filter(([name]) => !name.startsWith('_'));
-  return { batch: Object.fromEntries(own) as unknown as Batch, etag: item._etag };
+  return { batch: ownMembers<Batch>(item), etag: item._etag };
 }
 
 export function createBatches(container: () => Promise<Container>): Batches {

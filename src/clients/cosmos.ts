@@ -13,6 +13,30 @@ export function statusOf(error: unknown): number | undefined {
   return cause === undefined || cause === error ? undefined : statusOf(cause);
 }
 
+/** An item without what the store adds, so that one read and written back is the same. */
+export function ownMembers<T>(item: object): T {
+  return Object.fromEntries(Object.entries(item).filter(([name]) => !name.startsWith('_'))) as T;
+}
+
+/** A page of what a query finds in one partition; no continuation: it was the last. */
+export async function readPage<T>(
+  { items }: Container,
+  query: string,
+  partitionKey: string,
+  most: number,
+  continuation: string | undefined,
+): Promise<{ readonly found: T[]; readonly continuation: string | undefined }> {
+  const options = {
+    partitionKey,
+    maxItemCount: most,
+    ...(continuation === undefined ? {} : { continuationToken: continuation }),
+  };
+  const page = await items.query<T>(query, options).fetchNext();
+  const next: string | undefined = page.continuationToken;
+  // The SDK gives undefined for an empty page.
+  return { found: page.resources ?? [], continuation: next === '' ? undefined : next };
+}
+
 export interface CosmosContainers {
   /** Documents and markers, partition key `/pk`, TTL by item. */
   documents: () => Promise<Container>;

@@ -9,7 +9,7 @@ import {
 } from '../domain/egress/row';
 import type { RowSelection, StatusChoice } from '../domain/egress/status';
 import { MAX_OPERATIONS, readItems } from './bulk';
-import { statusOf } from './cosmos';
+import { ownMembers, statusOf } from './cosmos';
 import { mapLimited } from './once';
 import { changeRows } from './rowChanges';
 import { rowName, type Change, type KnownRow, type RowKey, type StoredRow } from './storedRow';
@@ -60,12 +60,7 @@ type Item = DeliveryRow & ItemDefinition & { _etag: string };
 const NO_CONTENT: RequestOptions = { contentResponseOnWriteEnabled: false };
 
 function toStored(item: Item): StoredRow {
-  return { row: ownOf<DeliveryRow>(item), etag: item._etag };
-}
-
-/** Leaves out what the store adds. */
-function ownOf<T>(item: object): T {
-  return Object.fromEntries(Object.entries(item).filter(([name]) => !name.startsWith('_'))) as T;
+  return { row: ownMembers<DeliveryRow>(item), etag: item._etag };
 }
 
 /** As `isSelected` decides it. A comparison is for an index where `IS_DEFINED` would do. */
@@ -132,7 +127,7 @@ export function createDeliveries(container: () => Promise<Container>): Deliverie
       const before = `${after}~`;
       const text = 'SELECT TOP @most * FROM c WHERE c.id > @after AND c.id < @before ORDER BY c.id DESC';
       const items = await query<AttemptRecord & ItemDefinition>(text, { most, after, before }, pk);
-      return items.map((item) => ownOf<AttemptRecord>(item));
+      return items.map((item) => ownMembers<AttemptRecord>(item));
     },
 
     partitionsDue: (since, now) =>

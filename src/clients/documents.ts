@@ -9,7 +9,7 @@ import type {
 import type { StoredDocument } from '../domain/egress/document';
 import type { Stored, Write } from '../domain/ingest/decide';
 import type { Envelope, Marker } from '../domain/ingest/envelope';
-import { statusOf } from './cosmos';
+import { readPage, statusOf } from './cosmos';
 
 /** How a group's transactional batch ended. Nothing was written but by `committed`. */
 export type GroupOutcome =
@@ -58,6 +58,8 @@ type Item = Envelope & ItemDefinition & { _etag: string; _ts: number };
 
 /** Nobody reads what the store would send back of a write. */
 const NO_CONTENT: RequestOptions = { contentResponseOnWriteEnabled: false };
+
+const DOCUMENTS = 'SELECT * FROM c WHERE IS_DEFINED(c._hw)';
 
 /** Keys of one query: its text and parameters stay small. */
 const KEYS_AT_ONCE = 100;
@@ -201,16 +203,8 @@ export function createDocuments(container: () => Promise<Container>): Documents 
     },
 
     async page(pk, most, continuation) {
-      const options = {
-        partitionKey: pk,
-        maxItemCount: most,
-        ...(continuation === undefined ? {} : { continuationToken: continuation }),
-      };
-      const { items } = await container();
-      const page = await items.query<Item>('SELECT * FROM c WHERE IS_DEFINED(c._hw)', options).fetchNext();
-      const next: string | undefined = page.continuationToken;
-      // The SDK gives undefined for an empty page.
-      return { documents: page.resources ?? [], continuation: next === '' ? undefined : next };
+      const page = await readPage<Item>(await container(), DOCUMENTS, pk, most, continuation);
+      return { documents: page.found, continuation: page.continuation };
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { Container } from '@azure/cosmos';
 import type { DeliveryRow } from '../domain/egress/row';
 import type { CountedRow } from '../domain/ledger/rows';
+import { readPage } from './cosmos';
 
 /** How far a delivery row is. */
 export type RowProgress = Pick<DeliveryRow, 'owed' | 'settled' | 'told'>;
@@ -23,16 +24,8 @@ const COUNTED = `SELECT c.subscription, c.dataset, c.key, c.base, c.owed, c.sett
 export function createRows(container: () => Promise<Container>): Rows {
   return {
     async page(pk, most, continuation) {
-      const options = {
-        partitionKey: pk,
-        maxItemCount: most,
-        ...(continuation === undefined ? {} : { continuationToken: continuation }),
-      };
-      const { items } = await container();
-      const page = await items.query<CountedRow>(COUNTED, options).fetchNext();
-      const next: string | undefined = page.continuationToken;
-      // The SDK gives undefined for an empty page.
-      return { rows: page.resources ?? [], continuation: next === '' ? undefined : next };
+      const page = await readPage<CountedRow>(await container(), COUNTED, pk, most, continuation);
+      return { rows: page.found, continuation: page.continuation };
     },
 
     async progress(pk, ids) {

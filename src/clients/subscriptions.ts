@@ -1,6 +1,6 @@
 import type { Container, ItemDefinition, ItemResponse, RequestOptions } from '@azure/cosmos';
 import type { Subscription } from '../domain/egress/subscription';
-import { statusOf } from './cosmos';
+import { ownMembers, statusOf } from './cosmos';
 
 /** A subscription as read or written. */
 export interface StoredSubscription {
@@ -32,10 +32,8 @@ export interface Subscriptions {
 
 type Item = Subscription & { _etag: string; _ts: number };
 
-/** Leaves out what the store adds. */
 function toStored(item: Item): StoredSubscription {
-  const own = Object.entries(item).filter(([name]) => !name.startsWith('_'));
-  return { subscription: Object.fromEntries(own) as unknown as Subscription, etag: item._etag, ts: item._ts };
+  return { subscription: ownMembers<Subscription>(item), etag: item._etag, ts: item._ts };
 }
 
 function written({ resource }: ItemResponse<ItemDefinition>): StoredSubscription {

@@ -1,8 +1,8 @@
-import { alertEventOf, EVENT_CONTENT_TYPE } from '../../domain/egress/event';
+import { isSuccess } from '../../domain/egress/delivery';
+import { alertEventOf } from '../../domain/egress/event';
+import { signedRequest } from '../../domain/egress/request';
 import { waitBefore } from '../../domain/egress/schedule';
-import { sign } from '../../domain/egress/signature';
 import type { Subscription } from '../../domain/egress/subscription';
-import { isSuccess } from './attempt';
 import type { EgressDeps } from './deps';
 import { changeSubscription } from './health';
 
@@ -14,11 +14,8 @@ export async function sendAlert(deps: EgressDeps, subscription: Subscription): P
   let taken = alertUrl === undefined;
   if (alertUrl !== undefined) {
     const event = alertEventOf({ source: deps.egress.source, subscription: id, alert });
-    const headers = {
-      'content-type': EVENT_CONTENT_TYPE,
-      ...sign(deps.secretsOf(subscription, now), event.id, Math.floor(now.getTime() / 1000), event.body),
-    };
-    taken = isSuccess(await deps.webhooks.send({ method: 'POST', url: alertUrl, headers, body: event.body }));
+    const request = signedRequest(alertUrl, event, deps.secretsOf(subscription, now), now);
+    taken = isSuccess(await deps.webhooks.send(request));
   }
   await changeSubscription(deps, id, (current) => {
     if (current.alert?.id !== alert.id) return undefined;

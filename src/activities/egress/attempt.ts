@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { WebhookOutcome } from '../../domain/egress/delivery';
+import { isSuccess, type WebhookOutcome } from '../../domain/egress/delivery';
 import type { StoredDocument } from '../../domain/egress/document';
-import { EVENT_CONTENT_TYPE, eventOf } from '../../domain/egress/event';
+import { eventOf } from '../../domain/egress/event';
 import type { Ending } from '../../domain/egress/progress';
 import {
   attemptId,
@@ -10,8 +10,8 @@ import {
   type EventKind,
   type LastAttempt,
 } from '../../domain/egress/row';
+import { signedRequest } from '../../domain/egress/request';
 import { retryAfterMs, waitBefore } from '../../domain/egress/schedule';
-import { sign } from '../../domain/egress/signature';
 import type { Subscription } from '../../domain/egress/subscription';
 import type { EgressDeps, EgressSettings } from './deps';
 
@@ -53,17 +53,8 @@ export async function send(
     ...(replay === undefined ? {} : { replay }),
   });
   const startedAt = now();
-  const headers = {
-    'content-type': EVENT_CONTENT_TYPE,
-    ...sign(secrets, event.id, Math.floor(startedAt.getTime() / 1000), event.body),
-  };
-  const outcome = await webhooks.send({ method: 'POST', url: subscription.url, headers, body: event.body });
+  const outcome = await webhooks.send(signedRequest(subscription.url, event, secrets, startedAt));
   return { claimed, startedAt, outcome };
-}
-
-/** Only 2xx is success: a redirect is none. */
-export function isSuccess(outcome: WebhookOutcome): boolean {
-  return outcome.type === 'answered' && outcome.status >= 200 && outcome.status < 300;
 }
 
 /** How long (ms) the receiver asks to be left alone; undefined when it does not. */

@@ -1,6 +1,7 @@
+import { isSuccess } from '../../domain/egress/delivery';
 import { randomUUID } from 'node:crypto';
 import type { PendingAlert, Subscription } from '../../domain/egress/subscription';
-import { heldFor, isSuccess, type Answered } from './attempt';
+import { heldFor, type Answered } from './attempt';
 import type { EgressDeps } from './deps';
 import type { Receivers } from './receiver';
 

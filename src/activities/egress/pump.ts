@@ -1,6 +1,7 @@
+import { isSuccess } from '../../domain/egress/delivery';
 import { shardOf, SHARDS, shardPartition, type DeliveryRow } from '../../domain/egress/row';
 import type { Subscription } from '../../domain/egress/subscription';
-import { heldFor, isSuccess, send, type Answered, type Claimed } from './attempt';
+import { heldFor, send, type Answered, type Claimed } from './attempt';
 import type { EgressDeps } from './deps';
 import { claimPage, leaseMargin } from './pages';
 import { Rate } from './rate';

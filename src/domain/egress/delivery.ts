@@ -35,3 +35,8 @@ export type WebhookOutcome =
       readonly message: string;
       readonly durationMs: number;
     };
+
+/** Only 2xx is success: a redirect is none. */
+export function isSuccess(outcome: WebhookOutcome): boolean {
+  return outcome.type === 'answered' && outcome.status >= 200 && outcome.status < 300;
+}

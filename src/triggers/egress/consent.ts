@@ -1,5 +1,5 @@
 import type { StoredSubscription } from '../../clients/subscriptions';
-import type { WebhookOutcome } from '../../domain/egress/delivery';
+import { isSuccess, type WebhookOutcome } from '../../domain/egress/delivery';
 import { confirmEventOf } from '../../domain/egress/event';
 import { hasConsented, type Consent, type Subscription } from '../../domain/egress/subscription';
 import { activated } from '../../domain/egress/terms';
@@ -88,12 +88,9 @@ function shakeHands(
   return webhooks.send({ method: 'OPTIONS', url, headers });
 }
 
-const isSuccess = (outcome: WebhookOutcome): outcome is WebhookOutcome & { type: 'answered' } =>
-  outcome.type === 'answered' && outcome.status >= 200 && outcome.status < 300;
-
 /** What the receiver allows, or undefined when it does not. */
 function allowance(outcome: WebhookOutcome, origin: string): { allowedRate?: number } | undefined {
-  if (!isSuccess(outcome)) return undefined;
+  if (outcome.type !== 'answered' || !isSuccess(outcome)) return undefined;
   const allowed = outcome.headers['webhook-allowed-origin']?.trim().toLowerCase();
   if (allowed !== '*' && allowed !== origin.toLowerCase()) return undefined;
   const rate = outcome.headers['webhook-allowed-rate']?.trim() ?? '*';
@@ -102,7 +99,7 @@ function allowance(outcome: WebhookOutcome, origin: string): { allowedRate?: num
 
 /** Whether the answer is the ping's token: as its whole text, as a JSON string, or as a member of a JSON object. */
 function sendsBack(outcome: WebhookOutcome, token: string): boolean {
-  if (!isSuccess(outcome)) return false;
+  if (outcome.type !== 'answered' || !isSuccess(outcome)) return false;
   const text = outcome.body.trim();
   if (text === token) return true;
   try {

@@ -1,6 +1,6 @@
 import type { WebhookOutcome } from '../../domain/egress/delivery';
-import { EVENT_CONTENT_TYPE, type WebhookEvent } from '../../domain/egress/event';
-import { sign } from '../../domain/egress/signature';
+import type { WebhookEvent } from '../../domain/egress/event';
+import { signedRequest } from '../../domain/egress/request';
 import type { Subscription } from '../../domain/egress/subscription';
 import { Problem } from '../../domain/problem';
 import type { SubscriptionDeps } from './deps';
@@ -12,16 +12,15 @@ import type { SubscriptionDeps } from './deps';
 export function sendSigned(
   { webhooks, secrets, now }: Pick<SubscriptionDeps, 'webhooks' | 'secrets' | 'now'>,
   subscription: Subscription,
-  { id, body }: WebhookEvent,
+  event: WebhookEvent,
 ): Promise<WebhookOutcome> {
-  const time = now().getTime();
-  const keys = secrets.secretsOf(subscription, time);
+  const at = now();
+  const keys = secrets.secretsOf(subscription, at.getTime());
   if (keys.length === 0) {
     throw new Problem(
       'secret-unreadable',
       'The secret was encrypted with another key than the configured one. Rotate it, then try again.',
     );
   }
-  const headers = { 'content-type': EVENT_CONTENT_TYPE, ...sign(keys, id, Math.floor(time / 1000), body) };
-  return webhooks.send({ method: 'POST', url: subscription.url, headers, body });
+  return webhooks.send(signedRequest(subscription.url, event, keys, at));
 }
