@@ -5,28 +5,17 @@ import type { WebhookOutcome, WebhookRequest } from '../../../src/domain/egress/
 import { newSecret } from '../../../src/domain/egress/signature';
 import type { Subscription } from '../../../src/domain/egress/subscription';
 import { SubscriptionsModel } from '../../support/deliveries-model';
+import { aSubscription } from '../../support/egress';
 
 const SECRET = newSecret(Buffer.alloc(32, 9));
 const ID = 'ab'.repeat(16);
 
-const SUBSCRIPTION: Subscription = {
-  id: ID,
-  url: 'https://receiver.example/',
+const SUBSCRIPTION = aSubscription(ID, {
   alertUrl: 'https://alerts.example/here',
-  datasets: ['products'],
-  maxInFlight: 16,
   status: 'disabled',
   reason: 'The receiver answered 410: it is gone.',
-  createdAt: '',
-  updatedAt: '',
-  terms: [],
-  revision: 0,
-  reconciled: 0,
-  secrets: [],
-  tokenHash: '',
-  health: {},
   alert: { id: 'first', reason: 'It is gone.', at: '2026-11-22T08:00:00.000Z', attempts: 0, due: 0 },
-};
+});
 
 function setUp(answer: () => WebhookOutcome) {
   const subscriptions = new SubscriptionsModel();

@@ -1,9 +1,8 @@
 import { Comparison } from '../../../src/activities/egress/compare';
 import { owedSubscriptions, oweChanges } from '../../../src/activities/egress/owe';
 import type { StoredDocument } from '../../../src/domain/egress/document';
-import type { Subscription } from '../../../src/domain/egress/subscription';
 import { shardOf, SHARDS } from '../../../src/domain/egress/row';
-import { BUCKETS, bucketOf, partitionKey } from '../../../src/domain/keys';
+import { BUCKETS } from '../../../src/domain/keys';
 import {
   calm,
   CurrentDocuments,
@@ -11,46 +10,16 @@ import {
   SubscriptionsModel,
   type Weather,
 } from '../../support/deliveries-model';
+import { aDocument, aSubscription } from '../../support/egress';
 
 const ID = '0123456789abcdef0123456789abcdef';
 
-const subscription: Subscription = {
-  id: ID,
-  url: 'https://one.example/',
-  datasets: ['products'],
-  maxInFlight: 16,
-  status: 'active',
-  createdAt: '',
-  updatedAt: '',
-  terms: [{ from: 0, datasets: ['products'] }],
-  revision: 0,
-  reconciled: 0,
-  secrets: [],
-  tokenHash: '',
-  health: {},
-};
-
-function document(key: string): StoredDocument {
-  return {
-    id: key,
-    pk: partitionKey('products', bucketOf(key)),
-    data: { productId: key },
-    _ts: 10,
-    _hw: {
-      key,
-      version: 1,
-      maker: { batchId: 'b', index: 0, schemaVersion: '1' },
-      newest: { eventTime: 0, receivedAt: 0, batchId: 'b', index: 0 },
-      hash: '',
-      deleted: false,
-    },
-  };
-}
+const document = (key: string): StoredDocument => aDocument(key, 1, { productId: key });
 
 function setUp(count: number, weather: Weather = calm) {
   const deliveries = new DeliveriesModel(weather);
   const subscriptions = new SubscriptionsModel();
-  subscriptions.put(subscription);
+  subscriptions.put(aSubscription(ID));
   const documents = new CurrentDocuments();
   const all = Array.from({ length: count }, (_, at) => document(`key-${at}`));
   for (const one of all) documents.put(one);

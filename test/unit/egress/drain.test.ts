@@ -11,7 +11,7 @@ import type { WebhookOutcome, WebhookRequest } from '../../../src/domain/egress/
 import type { StoredDocument } from '../../../src/domain/egress/document';
 import { newSecret } from '../../../src/domain/egress/signature';
 import type { Subscription } from '../../../src/domain/egress/subscription';
-import { bucketOf, partitionKey } from '../../../src/domain/keys';
+import { bucketOf } from '../../../src/domain/keys';
 import { random } from '../../../tools/lib/random';
 import {
   CurrentDocuments,
@@ -19,47 +19,15 @@ import {
   SubscriptionsModel,
   type Weather,
 } from '../../support/deliveries-model';
+import { aDocument, aSubscription } from '../../support/egress';
 
 const SECRET = newSecret(Buffer.alloc(32, 7));
 
-const subscription = (id: string, changes: Partial<Subscription> = {}): Subscription => ({
-  id: Buffer.from(id).toString('hex').padEnd(32, '0'),
-  url: `https://${id}.example/`,
-  datasets: ['products'],
-  maxInFlight: 16,
-  status: 'active',
-  createdAt: '',
-  updatedAt: '',
-  terms: [{ from: 0, datasets: ['products'] }],
-  revision: 0,
-  reconciled: 0,
-  secrets: [],
-  tokenHash: '',
-  health: {},
-  ...changes,
-});
-
-function document(
-  key: string,
-  version: number,
-  data: Record<string, unknown>,
-  deleted = false,
-): StoredDocument {
-  return {
-    id: key,
-    pk: partitionKey('products', bucketOf(key)),
-    data: data as StoredDocument['data'],
-    _ts: 10,
-    _hw: {
-      key,
-      version,
-      maker: { batchId: 'b', index: 0, schemaVersion: '1+00000000' },
-      newest: { eventTime: 0, receivedAt: 0, batchId: 'b', index: 0 },
-      hash: '',
-      deleted,
-    },
-  };
-}
+const subscription = (id: string, changes: Partial<Subscription> = {}): Subscription =>
+  aSubscription(Buffer.from(id).toString('hex').padEnd(32, '0'), {
+    url: `https://${id}.example/`,
+    ...changes,
+  });
 
 interface Event {
   readonly id: string;
@@ -168,7 +136,7 @@ test('under bad weather, with two drains at once and receivers that fail, everyo
     for (let round = 0; round < 150; round++) {
       const key = keys[Math.floor(dice.next() * keys.length)] as string;
       const version = (documents.items.get(key)?._hw.version ?? 0) + 1;
-      documents.put(document(key, version, { price: Math.floor(dice.next() * 100) }, dice.next() < 0.15));
+      documents.put(aDocument(key, version, { price: Math.floor(dice.next() * 100) }, dice.next() < 0.15));
       const page = [...documents.items.values()].slice(0, 1 + Math.floor(dice.next() * 25));
       for (;;) {
         // As the feed does it: again until it is stored.
@@ -236,7 +204,7 @@ test('a receiver that never answers does not hold up another, and holds few slot
   });
   world.subscriptions.put(subscription('hangs'));
   world.subscriptions.put(subscription('well'));
-  for (let index = 0; index < 400; index++) world.documents.put(document(`d${index}`, 1, {}));
+  for (let index = 0; index < 400; index++) world.documents.put(aDocument(`d${index}`, 1, {}));
   await oweAll(world);
   await world.drain({ lane: 0, lanes: 1 });
   expect(arrived.length).toBe(400);
@@ -260,7 +228,7 @@ test('what is owed in one shard does not wait for another in which more is owed 
   const raiseNext = async (): Promise<void> => {
     const key = steady.shift();
     if (key === undefined) return;
-    world.documents.put(document(key, 1, {}));
+    world.documents.put(aDocument(key, 1, {}));
     await owe(world, [world.documents.items.get(key) as StoredDocument]);
     world.deps.wake.notify(0, rowPartition(one.id, key));
   };
@@ -273,7 +241,7 @@ test('what is owed in one shard does not wait for another in which more is owed 
   });
   world.subscriptions.put(one);
   for (let at = 0; at < 20; at++) await raiseNext();
-  world.documents.put(document(waiting, 1, {}));
+  world.documents.put(aDocument(waiting, 1, {}));
   await owe(world, [world.documents.items.get(waiting) as StoredDocument]);
   await world.drainAll();
   expect(arrived).toHaveLength(301);
@@ -290,7 +258,7 @@ test('a drain that has not read the new filter yet does not forget what it takes
   });
   const before = subscription('one');
   world.subscriptions.put(before);
-  world.documents.put(document('d', 1, { price: 1 }));
+  world.documents.put(aDocument('d', 1, { price: 1 }));
   await oweAll(world);
   const draining = world.drain({ lane: 0, lanes: 1 });
   while (world.deliveries.all().some(({ due }) => due !== undefined)) await delay(5);
@@ -315,7 +283,7 @@ test('a drain that died is taken over when its lease has run out, and the event 
     },
   });
   world.subscriptions.put(subscription('one'));
-  world.documents.put(document('d', 1, {}));
+  world.documents.put(aDocument('d', 1, {}));
   await oweAll(world);
   // It never comes back.
   const zombie = world.drain({ lane: 0, lanes: 1 });
@@ -337,7 +305,7 @@ describe('what a receiver answers', () => {
   const deliverOne = async (receiver: Receiver, settings?: Partial<EgressDeps['egress']>) => {
     const world = setUp({ one: receiver }, undefined, settings);
     world.subscriptions.put(subscription('one', { alertUrl: 'https://alerts.example/' }));
-    world.documents.put(document('d', 1, {}));
+    world.documents.put(aDocument('d', 1, {}));
     await oweAll(world);
     await world.drain({ lane: 0, lanes: 1 });
     const [row] = world.deliveries.all();
@@ -395,7 +363,7 @@ describe('what a receiver answers', () => {
 test('a rate limit is kept', async () => {
   const world = setUp({ one: () => answered(200) });
   world.subscriptions.put(subscription('one', { rateLimit: 20 }));
-  for (let index = 0; index < 60; index++) world.documents.put(document(`d${index}`, 1, {}));
+  for (let index = 0; index < 60; index++) world.documents.put(aDocument(`d${index}`, 1, {}));
   await oweAll(world);
   const begun = Date.now();
   await world.drain({ lane: 0, lanes: 1 });
@@ -418,13 +386,13 @@ test('a row that a changed filter has raised waits for a drain that knows the fi
   const before = subscription('one', { filter, terms });
   const after = subscription('one', { revision: 1, terms: [...terms, { from: 5, datasets: ['products'] }] });
   world.subscriptions.put(before);
-  world.documents.put(document('d', 1, { price: 60 }));
+  world.documents.put(aDocument('d', 1, { price: 60 }));
   await oweAll(world);
   const drained = world.drain({ lane: 0, lanes: 1 });
   while (taken.length === 0) await delay(5);
   // The feed knows the new filter, the drain that runs does not.
   world.subscriptions.put(after);
-  world.documents.put(document('d', 2, { price: 10 }));
+  world.documents.put(aDocument('d', 2, { price: 10 }));
   await owe(world, [world.documents.items.get('d') as StoredDocument]);
   world.subscriptions.put(before);
   world.deps.wake.notify(0, world.deliveries.all()[0]?.pk ?? '');
