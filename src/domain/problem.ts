@@ -21,6 +21,8 @@ export const problems = {
   'invalid-confirmation': { status: 403, title: 'The token does not confirm this subscription' },
   /** No data set of this name has a schema. */
   'unknown-dataset': { status: 404, title: 'There is no such data set' },
+  /** No schema of this version is deployed, nor was one kept. */
+  'unknown-schema': { status: 404, title: 'There is no such version of the schema' },
   /** No batch with this id was ever accepted. */
   'unknown-batch': { status: 404, title: 'There is no such batch' },
   /** No subscription has this id, or it was deleted. */

@@ -6,6 +6,7 @@ import { createGetDataset, createGetDocument, createListDatasets } from '../trig
 import type { TriggerDeps } from '../triggers/ingest/deps';
 import { createGetBatch } from '../triggers/ingest/getBatch';
 import { createGetRecords } from '../triggers/ingest/getRecords';
+import { createGetSchema, createListSchemas } from '../triggers/ingest/schemas';
 import { createGetStatus, createTerminate } from '../triggers/ingest/links';
 import { createPostBatch, INGEST_BATCH } from '../triggers/ingest/postBatch';
 import { createSweepBatches, createSweepInbox } from '../triggers/ingest/sweep';
@@ -21,6 +22,8 @@ export function registerIngest(deps: TriggerDeps): void {
   http('terminate', 'signed', 'POST', 'batches/{batchId}/terminate', createTerminate(deps));
   http('listDatasets', 'keyed', 'GET', 'datasets', createListDatasets(deps));
   http('getDataset', 'keyed', 'GET', 'datasets/{dataset}', createGetDataset(deps));
+  http('listSchemas', 'keyed', 'GET', 'datasets/{dataset}/schemas', createListSchemas(deps));
+  http('getSchema', 'keyed', 'GET', 'datasets/{dataset}/schemas/{schemaVersion}', createGetSchema(deps));
   http('getDocument', 'keyed', 'GET', 'datasets/{dataset}/documents/{*key}', createGetDocument(deps));
 
   df.app.orchestration(INGEST_BATCH, ingestBatch);
