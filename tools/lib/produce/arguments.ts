@@ -162,6 +162,7 @@ function checkTogether(values: Values, input: Input): void {
     ],
     [!!values.upload && values.rate !== undefined, '--upload is one batch: it does not go with --rate.'],
     [values.seed !== undefined && values.generate === undefined, '--seed goes with --generate.'],
+    [values.images !== undefined && values.file === undefined, '--images goes with --file.'],
     [values.format !== undefined && values.file === undefined, '--format goes with --file.'],
     [
       values.images === undefined &&
@@ -185,8 +186,6 @@ function inputOf(values: Values, dataset: string): Input {
 }
 
 function fileInput(file: string, values: Values): Input {
-  if (values.images !== undefined && values.generate !== undefined)
-    throw new Fault('--images goes with --file.');
   const as = fileKind(file, values.format);
   if (values.images !== undefined && as.format !== 'csv') throw new Fault('--images goes with a CSV file.');
   const images: ImageOptions | undefined =

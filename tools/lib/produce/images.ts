@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { join, resolve, sep } from 'node:path';
+import { resolve, sep } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { csvRow, endOf, type CsvCutter, type Row } from './csv';
 import { InputError } from './input-error';
@@ -73,7 +73,7 @@ function isGood({ bytes }: Row): boolean {
 
 async function imageOf(name: string, line: number, dir: string): Promise<Buffer> {
   const folder = resolve(dir);
-  const file = resolve(join(folder, name));
+  const file = resolve(folder, name);
   // A table of records must not send other files of this machine.
   if (!file.startsWith(folder.endsWith(sep) ? folder : folder + sep) || name.includes('\0'))
     throw new InputError(`The image "${name}" lies outside of ${dir}.`, line);
