@@ -55,6 +55,9 @@ export type Validated =
 /** RFC 3339, section 5.6. */
 const DATE_TIME = /^(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 
+/** RFC 3339, `full-date`. */
+const DATE = /^(\d{4})-(\d\d)-(\d\d)$/;
+
 /** `Date.parse` takes 30 February for 2 March. */
 function isDay(year: number, month: number, day: number): boolean {
   const date = new Date(0);
@@ -70,6 +73,11 @@ export function parseEventTime(value: Json | undefined, format: EventTimeFormat)
     // Upper case is the format that the language defines; what else is read is up to the engine.
     const time = Date.parse(match[0].toUpperCase());
     return Number.isNaN(time) ? undefined : time;
+  }
+  if (format === 'date') {
+    const match = typeof value === 'string' ? DATE.exec(value) : null;
+    if (!match || !isDay(Number(match[1]), Number(match[2]), Number(match[3]))) return undefined;
+    return Date.parse(`${match[0]}T00:00:00Z`);
   }
   if (typeof value !== 'number' || !Number.isFinite(value)) return undefined;
   // Seconds with a fraction are no exact binary numbers: 1.001 × 1000 is a little less than 1001.
