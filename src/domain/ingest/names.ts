@@ -3,6 +3,7 @@ import type { Batch, Format } from './batch';
 /** Blob containers of the app. */
 export const CONTAINERS = [
   'inbox',
+  'uploads',
   'archive',
   'chunks',
   'validated',
@@ -17,6 +18,9 @@ const five = (chunk: number): string => String(chunk).padStart(5, '0');
 
 /** The body as it was received, until the batch is closed. The hash keeps two contents of one idempotency key apart. */
 export const inboxName = (batchId: string, contentHash: string): string => `${batchId}/${contentHash}`;
+
+/** What a producer puts by its own request, to be named by a batch. */
+export const uploadName = (dataset: string, uploadId: string): string => `${dataset}/${uploadId}`;
 
 /** `{dataset}/{yyyy}/{MM}/{dd}/{HH}/{batchId}.{ext}`, by the time of receipt (UTC). */
 export function archiveName(batch: Pick<Batch, 'id' | 'dataset' | 'receivedAt' | 'format'>): string {
