@@ -12,6 +12,9 @@ export interface Config {
     readonly batchBytes: number;
     readonly batchRecords: number;
     /** batches accepted but not closed */
+    /** Of an upload, as it is stored and decompressed. */
+    readonly uploadBytes: number;
+    readonly uploadRecords: number;
     readonly batchesInFlight: number;
   };
   /** How long an idempotency key is remembered, ms. */
@@ -171,6 +174,8 @@ export function readConfig(env: Environment): Config {
     limits: {
       batchBytes: settings.integer('HEADWATER_MAX_BATCH_BYTES', 32 * MiB, 1),
       batchRecords: settings.integer('HEADWATER_MAX_BATCH_RECORDS', 50_000, 1),
+      uploadBytes: settings.integer('HEADWATER_MAX_UPLOAD_BYTES', 2048 * MiB, 1),
+      uploadRecords: settings.integer('HEADWATER_MAX_UPLOAD_RECORDS', 2_000_000, 1),
       batchesInFlight: settings.integer('HEADWATER_MAX_BATCHES_IN_FLIGHT', 1_000, 1),
     },
     idempotencyLifetimeMs: settings.integer('HEADWATER_IDEMPOTENCY_HOURS', 24, 1) * 3_600_000,

@@ -22,6 +22,8 @@ export interface Batches {
   countOpen(): Promise<number>;
   /** Batches by id: those after `after`, up to and with `upTo` (undefined: to the last). */
   byId(after: string, upTo: string | undefined, most: number): Promise<StoredBatch[]>;
+  /** The batches in which records of this one were re-driven, oldest first. */
+  redrivesOf(id: string): Promise<string[]>;
   /** Batches received at or after `since`, by id: those after `after`. */
   recent(since: Date, after: string, most: number): Promise<StoredBatch[]>;
 }
@@ -95,6 +97,19 @@ export function createBatches(container: () => Promise<Container>): Batches {
       };
       const { resources } = await (await container()).items.query<Item>(query).fetchAll();
       return resources.map(toStored);
+    },
+
+    async redrivesOf(id) {
+      const query = {
+        query: 'SELECT c.id, c.receivedAt FROM c WHERE c.redriveOf = @id',
+        parameters: [{ name: '@id', value: id }],
+      };
+      const { resources } = await (
+        await container()
+      ).items
+        .query<Pick<Batch, 'id' | 'receivedAt'>>(query)
+        .fetchAll();
+      return resources.toSorted((a, b) => (a.receivedAt < b.receivedAt ? -1 : 1)).map((batch) => batch.id);
     },
 
     async recent(since, after, most) {

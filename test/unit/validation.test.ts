@@ -15,7 +15,7 @@ import { readings } from './builders';
 const RECEIVED = Date.parse('2026-03-01T12:00:00Z');
 
 const validate = (record: Json, dataset: DataSet = readings(), check = () => [] as never[]): Validated =>
-  validateRecord(record, { index: 3, group: 1 }, dataset, RECEIVED, check);
+  validateRecord({ record }, { index: 3, group: 1 }, dataset, RECEIVED, check);
 
 function errorOf(validated: Validated): { pointer: string; keyword: string; message: string } {
   if ('valid' in validated) throw new Error('It is valid.');
@@ -154,7 +154,7 @@ describe('event times', () => {
     for (const receivedAt of [Date.parse('1999-01-01T00:00:00Z'), Date.parse('2200-01-01T00:00:00Z')]) {
       const at = (offset: number): Validated =>
         validateRecord(
-          { ...good, at: new Date(receivedAt + offset).toISOString() },
+          { record: { ...good, at: new Date(receivedAt + offset).toISOString() } },
           { index: 0, group: 0 },
           readings(),
           receivedAt,
@@ -186,6 +186,7 @@ describe('a record', () => {
         data: good,
       },
       json: JSON.stringify(good),
+      media: [],
     });
   });
 
@@ -201,13 +202,13 @@ describe('a record', () => {
   test('keeps the schema’s reasons, up to a bound, and its key', () => {
     const error = { pointer: '/value', keyword: 'type', message: 'must be string' };
     const check = () => Array.from({ length: 50 }, () => error);
-    const validated = validateRecord(good, { index: 0, group: 0 }, readings(), RECEIVED, check);
+    const validated = validateRecord({ record: good }, { index: 0, group: 0 }, readings(), RECEIVED, check);
     expect(validated).toEqual({ errors: Array.from({ length: MAX_ERRORS }, () => error), key: 'a' });
   });
 
   test('tells the check its length', () => {
     const lengths: number[] = [];
-    validateRecord(good, { index: 0, group: 0 }, readings(), RECEIVED, (_, bytes) => {
+    validateRecord({ record: good }, { index: 0, group: 0 }, readings(), RECEIVED, (_, bytes) => {
       lengths.push(bytes);
       return [];
     });
