@@ -8,6 +8,11 @@ export interface StoredBatch {
   readonly etag: string;
 }
 
+export interface OpenUpload {
+  readonly dataset: string;
+  readonly uploadId: string;
+}
+
 export type Updated = { readonly type: 'updated'; readonly etag: string } | { readonly type: 'conflict' };
 
 /** The `batches` container. */
@@ -20,6 +25,8 @@ export interface Batches {
   /** Batches that are not closed and were received after `after` (ISO 8601, '' for all) and before `before`, oldest first. */
   open(after: string, before: Date, most: number): Promise<StoredBatch[]>;
   countOpen(): Promise<number>;
+  /** The uploads that batches are made of which are not closed. */
+  openUploads(): Promise<OpenUpload[]>;
   /** Batches by id: those after `after`, up to and with `upTo` (undefined: to the last). */
   byId(after: string, upTo: string | undefined, most: number): Promise<StoredBatch[]>;
   /** The batches in which records of this one were re-driven, oldest first. */
@@ -123,6 +130,12 @@ export function createBatches(container: () => Promise<Container>): Batches {
       };
       const { resources } = await (await container()).items.query<Item>(query).fetchAll();
       return resources.map(toStored);
+    },
+
+    async openUploads() {
+      const query = `SELECT c.dataset, c.upload.id AS uploadId FROM c WHERE c.status IN ('accepted', 'running') AND IS_DEFINED(c.upload)`;
+      const { resources } = await (await container()).items.query<OpenUpload>(query).fetchAll();
+      return resources;
     },
 
     async countOpen() {

@@ -25,7 +25,7 @@ export const problems = {
   'unknown-dataset': { status: 404, title: 'There is no such data set' },
   /** No batch with this id was ever accepted. */
   'unknown-batch': { status: 404, title: 'There is no such batch' },
-  /** No upload has this id, or nothing was put there. */
+  /** No upload has this id, nothing was put there yet, or it was removed. */
   'unknown-upload': { status: 404, title: 'There is no such upload' },
   /** No subscription has this id, or it was deleted. */
   'unknown-subscription': { status: 404, title: 'There is no such subscription' },
@@ -61,7 +61,7 @@ export const problems = {
   'body-too-large': { status: 413, title: 'The body is too large' },
   /** More bytes or records than one batch may hold. */
   'batch-too-large': { status: 413, title: 'The batch is too large' },
-  /** More bytes than one upload may hold. */
+  /** More bytes than an upload may have. */
   'upload-too-large': { status: 413, title: 'The upload is too large' },
   /** A content type or content encoding that is not understood. */
   'unsupported-media-type': { status: 415, title: 'The content type is not supported' },

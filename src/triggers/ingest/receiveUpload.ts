@@ -2,11 +2,10 @@ import type { HttpRequest } from '@azure/functions';
 import { sha256 } from '../../domain/content';
 import type { DataSet } from '../../domain/dataset';
 import { uploadName } from '../../domain/ingest/names';
+import { mayBeNamed, UPLOAD_ID, UPLOAD_KEPT_MS } from '../../domain/ingest/upload';
 import { Problem } from '../../domain/problem';
 import type { TriggerDeps } from './deps';
 import { encodingOf, formatOf, onInvalidOf, type Reception } from './reception';
-
-const UPLOAD_ID = /^[0-9a-f]{32}$/;
 
 /**
  * Reads a request that names an upload as its body: its headers say what the uploaded bytes are. They are read later,
@@ -17,7 +16,7 @@ export async function receiveUpload(
   request: HttpRequest,
   dataset: DataSet,
   id: string,
-  { blobs, config }: Pick<TriggerDeps, 'blobs' | 'config'>,
+  { blobs, config, now }: Pick<TriggerDeps, 'blobs' | 'config' | 'now'>,
 ): Promise<Reception> {
   const onInvalid = onInvalidOf(request);
   const format = formatOf(request);
@@ -30,10 +29,10 @@ export async function receiveUpload(
   const found = UPLOAD_ID.test(id)
     ? await blobs.describe('uploads', uploadName(dataset.name, id))
     : undefined;
-  if (!found) {
+  if (!found || !mayBeNamed(found.modifiedOn, now())) {
     throw new Problem(
       'unknown-upload',
-      `There is no upload "${id.slice(0, 100)}" in ${dataset.name}, or nothing was put there yet.`,
+      `There is no upload "${id.slice(0, 100)}" in ${dataset.name}: nothing was put there, or longer than ${UPLOAD_KEPT_MS / 3_600_000} hours ago.`,
     );
   }
   const { bytes, etag } = found;
