@@ -229,3 +229,38 @@ describe('a copy', () => {
     expect(await blobs.describe('archive', 'three')).toBeUndefined();
   });
 });
+
+describe('a grant', () => {
+  test('opens its one blob for writing, until its end', async () => {
+    const url = await blobs.grant('uploads', 'products/granted', new Date(Date.now() + 60_000));
+    const put = { method: 'PUT', headers: { 'x-ms-blob-type': 'BlockBlob' }, body: 'x' };
+    expect((await fetch(url, put)).status).toBe(201);
+    expect(await blobs.describe('uploads', 'products/granted')).toMatchObject({ bytes: 1 });
+    expect((await fetch(url)).status).toBe(403);
+    const over = await blobs.grant('uploads', 'products/granted', new Date(Date.now() - 1_000));
+    expect((await fetch(over, put)).status).toBe(403);
+    // A start time would keep out whoever comes while the service's clock is behind ours.
+    expect(new URL(url).searchParams.has('st')).toBe(false);
+  });
+});
+
+describe('removing', () => {
+  test('breaks the lease that a producer took, but only of what was not written since', async () => {
+    const blob = uploads.getBlockBlobClient('leased');
+    await blob.upload('x', 1);
+    await blob.getBlobLeaseClient().acquireLease(-1);
+    const { modifiedOn } = (await blobs.describe('uploads', 'leased'))!;
+    await blobs.remove('uploads', 'leased', new Date(modifiedOn.getTime() - 1_000));
+    expect(await blobs.describe('uploads', 'leased')).toBeDefined();
+    await blobs.remove('uploads', 'leased', modifiedOn);
+    expect(await blobs.describe('uploads', 'leased')).toBeUndefined();
+  });
+});
+
+test('metadata are set on the state that was seen', async () => {
+  const { etag } = await uploads.getBlockBlobClient('noted').upload('x', 1);
+  expect(await blobs.setMetadata('uploads', 'noted', { a: '1' }, { etag: etag! })).toBe('set');
+  expect(await blobs.setMetadata('uploads', 'noted', { a: '2' }, { etag: etag! })).toBe('changed');
+  expect(await blobs.setMetadata('uploads', 'unheard-of', { a: '2' })).toBe('missing');
+  expect(await blobs.metadata('uploads', 'noted')).toEqual({ a: '1' });
+});
