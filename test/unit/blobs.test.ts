@@ -18,6 +18,8 @@ class Strait {
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
   connections = 0;
+  /** When a client has closed a connection. */
+  readonly left = Promise.withResolvers<void>();
 
   /**
    * @param width bytes after the first answer's headers, for the nth connection (from 0)
@@ -29,7 +31,11 @@ class Strait {
       let inBody = false;
       const far = connect(target, '127.0.0.1');
       this.sockets.add(near).add(far);
-      const end = (): void => void (near.destroy(), far.destroy());
+      const end = (): void => {
+        near.destroy();
+        far.destroy();
+        this.left.resolve();
+      };
       near.on('error', end).on('close', end).pipe(far);
       far.on('error', end).on('close', end);
       far.on('data', (piece: Buffer) => {
@@ -117,6 +123,20 @@ describe('a stream', () => {
       await strait.close();
     }
   });
+});
+
+test('a reader that leaves a stream leaves no connection behind', async () => {
+  await uploads.getBlockBlobClient('left').uploadData(content(4 * MiB));
+  const strait = new Strait(service.port, () => Infinity);
+  try {
+    for await (const piece of (await blobsAt(await strait.listen()).stream('uploads', 'left'))!) {
+      expect(piece.length).toBeGreaterThan(0);
+      break;
+    }
+    await strait.left.promise;
+  } finally {
+    await strait.close();
+  }
 });
 
 describe('a stream that is pinned', () => {
