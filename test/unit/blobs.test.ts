@@ -18,6 +18,8 @@ class Strait {
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
   connections = 0;
+  /** When a client has closed a connection. */
+  readonly left = Promise.withResolvers<void>();
 
   /**
    * @param width bytes after the first answer's headers, for the nth connection (from 0)
@@ -29,7 +31,11 @@ class Strait {
       let inBody = false;
       const far = connect(target, '127.0.0.1');
       this.sockets.add(near).add(far);
-      const end = (): void => void (near.destroy(), far.destroy());
+      const end = (): void => {
+        near.destroy();
+        far.destroy();
+        this.left.resolve();
+      };
       near.on('error', end).on('close', end).pipe(far);
       far.on('error', end).on('close', end);
       far.on('data', (piece: Buffer) => {
@@ -117,6 +123,20 @@ describe('a stream', () => {
       await strait.close();
     }
   });
+});
+
+test('a reader that leaves a stream leaves no connection behind', async () => {
+  await uploads.getBlockBlobClient('left').uploadData(content(4 * MiB));
+  const strait = new Strait(service.port, () => Infinity);
+  try {
+    for await (const piece of (await blobsAt(await strait.listen()).stream('uploads', 'left'))!) {
+      expect(piece.length).toBeGreaterThan(0);
+      break;
+    }
+    await strait.left.promise;
+  } finally {
+    await strait.close();
+  }
 });
 
 describe('a stream that is pinned', () => {
@@ -228,4 +248,39 @@ describe('a copy', () => {
     expect(await blobs.copy(from('nothing'), to('three'), { etag })).toBe('missing');
     expect(await blobs.describe('archive', 'three')).toBeUndefined();
   });
+});
+
+describe('a grant', () => {
+  test('opens its one blob for writing, until its end', async () => {
+    const url = await blobs.grant('uploads', 'products/granted', new Date(Date.now() + 60_000));
+    const put = { method: 'PUT', headers: { 'x-ms-blob-type': 'BlockBlob' }, body: 'x' };
+    expect((await fetch(url, put)).status).toBe(201);
+    expect(await blobs.describe('uploads', 'products/granted')).toMatchObject({ bytes: 1 });
+    expect((await fetch(url)).status).toBe(403);
+    const over = await blobs.grant('uploads', 'products/granted', new Date(Date.now() - 1_000));
+    expect((await fetch(over, put)).status).toBe(403);
+    // A start time would keep out whoever comes while the service's clock is behind ours.
+    expect(new URL(url).searchParams.has('st')).toBe(false);
+  });
+});
+
+describe('removing', () => {
+  test('breaks the lease that a producer took, but only of what was not written since', async () => {
+    const blob = uploads.getBlockBlobClient('leased');
+    await blob.upload('x', 1);
+    await blob.getBlobLeaseClient().acquireLease(-1);
+    const { modifiedOn } = (await blobs.describe('uploads', 'leased'))!;
+    await blobs.remove('uploads', 'leased', new Date(modifiedOn.getTime() - 1_000));
+    expect(await blobs.describe('uploads', 'leased')).toBeDefined();
+    await blobs.remove('uploads', 'leased', modifiedOn);
+    expect(await blobs.describe('uploads', 'leased')).toBeUndefined();
+  });
+});
+
+test('metadata are set on the state that was seen', async () => {
+  const { etag } = await uploads.getBlockBlobClient('noted').upload('x', 1);
+  expect(await blobs.setMetadata('uploads', 'noted', { a: '1' }, { etag: etag! })).toBe('set');
+  expect(await blobs.setMetadata('uploads', 'noted', { a: '2' }, { etag: etag! })).toBe('changed');
+  expect(await blobs.setMetadata('uploads', 'unheard-of', { a: '2' })).toBe('missing');
+  expect(await blobs.metadata('uploads', 'noted')).toEqual({ a: '1' });
 });
