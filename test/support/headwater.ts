@@ -24,7 +24,7 @@ export const THINGS_SCHEMA = {
     path: { type: 'string' },
     size: { type: 'integer' },
     gone: { type: 'boolean' },
-    picture: { type: ['string', 'object'] },
+    picture: { type: 'string' },
     note: { type: 'string' },
   },
   required: ['path'],

@@ -7,7 +7,8 @@ export interface AcceptedBatch {
   readonly id: string;
   readonly batchId: string;
   readonly dataset: string;
-  readonly accepted: number;
+  /** null: of an upload, which is counted later */
+  readonly accepted: number | null;
   readonly statusQueryGetUri: string;
   readonly terminatePostUri: string;
 }
@@ -22,10 +23,13 @@ export interface BatchReport {
   readonly requestCharge: number;
   readonly archive: { readonly path: string; readonly sha256: string; readonly bytes: number } | null;
   readonly failure?: { readonly code: string; readonly message: string };
+  readonly redriveOf?: string;
+  readonly redrives?: readonly string[];
 }
 
 export interface RecordReport {
   readonly index: number;
+  readonly line?: number;
   readonly key: string | null;
   readonly verdict: Verdict;
   readonly version?: number;

@@ -1,6 +1,7 @@
 import { createArchiveBatch } from './archiveBatch';
 import { createCompleteBatch } from './completeBatch';
 import type { IngestDeps } from './deps';
+import { createFindStale } from './findStale';
 import { createOpenBatch } from './openBatch';
 import { createPublishChunk } from './publishChunk';
 import { createUpsertChunk } from './upsertChunk';
@@ -12,6 +13,7 @@ export function createIngestActivities(deps: IngestDeps) {
     openBatch: createOpenBatch(deps),
     archiveBatch: createArchiveBatch(deps),
     validateChunk: createValidateChunk(deps),
+    findStale: createFindStale(deps),
     publishChunk: createPublishChunk(deps),
     upsertChunk: createUpsertChunk(deps),
     completeBatch: createCompleteBatch(deps),
