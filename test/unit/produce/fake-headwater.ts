@@ -28,6 +28,7 @@ export type Scripted =
 interface StoredBatch {
   readonly id: string;
   readonly records: readonly unknown[];
+  readonly upload: string | null;
   polls: number;
 }
 
@@ -133,7 +134,10 @@ export class FakeHeadwater {
     if (url.searchParams.get('validate') === 'only') return dryRun(records);
     const key = headers['idempotency-key'] as string | undefined;
     const known = key === undefined ? undefined : this.keys.get(key);
-    const batch = known ?? { id: `batch-${this.batches.length}`, records, polls: 0 };
+    // Another upload is other content, whatever it holds.
+    if (known && upload !== null && upload !== known.upload)
+      return problem(422, 'idempotency-key-reused', 'Other content.', { batchId: known.id });
+    const batch = known ?? { id: `batch-${this.batches.length}`, records, upload, polls: 0 };
     if (!known) this.batches.push(batch);
     if (key !== undefined) this.keys.set(key, batch);
     return {

@@ -262,7 +262,7 @@ describe('what is refused is not tried again', () => {
       kind: 'refused',
       status: 400,
       code: 'malformed-body',
-      detail: 'Line 4: no.',
+      detail: 'no.',
       batch: 3,
       record: 23,
       line: 26,

@@ -43,8 +43,8 @@ describe('the summary for people', () => {
     const text = reportText(SUMMARY);
     expect(text).toMatch(/accepted +upserted +unchanged +stale +quarantined +deadLettered +notApplied +RU/);
     expect(text).toMatch(/records +25 +24 +0 +0 +1 +0 +0 +1,234 +2\.0 +12/);
-    expect(text).toContain('3 batches accepted.\n1 of them had been accepted before');
-    expect(text).toContain('2 requests had to be repeated.');
+    expect(text).toContain('3 batches accepted.\nAccepted before: 1.');
+    expect(text).toContain('Requests that had to be repeated: 2.');
     expect(text).toContain(
       '  a.csv:14  record 12  quarantined  key P-1  batch b2 index 2\n    /price  must be a number',
     );

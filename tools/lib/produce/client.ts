@@ -19,6 +19,8 @@ export interface Refusal {
   /** Place in the body, as the API tells it. */
   readonly line?: number;
   readonly record?: number;
+  /** The batch that the idempotency key belongs to. */
+  readonly batchId?: string;
 }
 
 /** A 2xx answer. */
@@ -153,13 +155,14 @@ function judge(
 }
 
 function refusalOf(status: number, text: string, body: unknown): Refusal {
-  const { code, detail, line, record } = (body ?? {}) as Record<string, unknown>;
+  const { code, detail, line, record, batchId } = (body ?? {}) as Record<string, unknown>;
   return {
     status,
     code: typeof code === 'string' ? code : undefined,
     detail: typeof detail === 'string' ? detail : withoutProblem(status, text),
     ...(Number.isSafeInteger(line) ? { line: line as number } : {}),
     ...(Number.isSafeInteger(record) ? { record: record as number } : {}),
+    ...(typeof batchId === 'string' ? { batchId } : {}),
   };
 }
 

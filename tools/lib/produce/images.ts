@@ -44,10 +44,12 @@ export function withImages(cutter: CsvCutter, rows: Pieces, options: ImageOption
 }
 
 function columnOf(header: readonly string[], { column, field }: ImageOptions): number {
-  const at = header.indexOf(column);
+  // The API takes the space around a name away.
+  const names = header.map((name) => name.trim());
+  const at = names.indexOf(column);
   if (at === -1)
-    throw new InputError(`The header has no column "${column}". It has: ${header.join(', ')}.`, 1);
-  if (field !== column && header.includes(field))
+    throw new InputError(`The header has no column "${column}". It has: ${names.join(', ')}.`, 1);
+  if (field !== column && names.includes(field))
     throw new InputError(`The header already has a column "${field}".`, 1);
   return at;
 }

@@ -68,11 +68,11 @@ function rejectedOf(
   places: Places | undefined,
 ): RejectedRecord | undefined {
   if (verdict !== 'quarantined' && verdict !== 'deadLettered') return undefined;
-  // Without places the body was the file.
-  const place = places?.ofRecord(index) ?? { record: first + index, line };
+  // Without places the body was the file. Where the API knows the line, it knows it of rows that it cannot read, too.
+  const place = line === undefined ? places?.ofRecord(index) : places ? places.ofLine(line) : { line };
   return {
-    record: place.record,
-    ...(place.line === undefined ? {} : { line: place.line }),
+    record: first + index,
+    ...(place?.line === undefined ? {} : { line: place.line }),
     ...(batchId === undefined ? {} : { batchId }),
     index,
     key,

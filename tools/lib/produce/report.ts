@@ -44,12 +44,9 @@ function notes(summary: Summary): string {
     `${count(taken)} ${taken === 1 ? 'batch' : 'batches'} ${mode === 'validate' ? 'examined' : 'accepted'}.`,
   ];
   if (replayed > 0)
-    lines.push(
-      `${count(replayed)} of them had been accepted before: nothing is doubled. --run NAME sends them anew.`,
-    );
-  if (open > 0)
-    lines.push(`${count(open)} of them were not waited for: what became of them is not counted here.`);
-  if (repeats > 0) lines.push(`${count(repeats)} requests had to be repeated.`);
+    lines.push(`Accepted before: ${count(replayed)}. Nothing is doubled; --run NAME sends it anew.`);
+  if (open > 0) lines.push(`Still open: ${count(open)}. What became of their records is not counted here.`);
+  if (repeats > 0) lines.push(`Requests that had to be repeated: ${count(repeats)}.`);
   if (lateSeconds !== undefined && lateSeconds >= 0.1)
     lines.push(`The rate was not kept: a batch was sent ${lateSeconds.toFixed(1)} s after its time.`);
   return lines.join('\n');

@@ -122,6 +122,8 @@ export function refusedAt(refusal: Refusal, number: number, places: Places): Fai
   return {
     kind: 'refused',
     ...rest,
+    // The place of the body would be taken for one of the file.
+    ...(place && { detail: rest.detail.replace(/^(Line|Record) \d+: /, '') }),
     batch: number,
     ...(place && { record: place.record }),
     ...(place?.line !== undefined && { line: place.line }),

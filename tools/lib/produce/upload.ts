@@ -136,19 +136,39 @@ async function post(
   };
   const path = `/api/datasets/${encodeURIComponent(dataset)}/batches?${query.toString()}`;
   const outcome = await run.client.send(path, { method: 'POST', headers }, run.stop.signal);
-  if (outcome.kind === 'refused') {
+  if (outcome.kind === 'answered') {
+    const { batchId } = outcome.body as { batchId?: unknown };
+    await accept(
+      run,
+      closing,
+      batch,
+      String(batchId),
+      outcome.headers.get('idempotency-replayed') === 'true',
+    );
+  } else if (outcome.kind === 'refused') {
+    const { code, batchId } = outcome.refusal;
+    // For the API another upload is other content. The key follows from the content: it is the same, uploaded again.
+    if (code === 'idempotency-key-reused' && batchId !== undefined)
+      return accept(run, closing, batch, batchId, true);
     batch.state = 'refused';
     run.fail({ kind: 'refused', ...outcome.refusal, batch: batch.number });
-  } else if (outcome.kind !== 'answered') {
+  } else {
     batch.state = outcome.maybe ? 'unanswered' : 'notSent';
     run.failedBy(outcome);
-  } else {
-    const { batchId } = outcome.body as { batchId?: unknown };
-    batch.state = 'accepted';
-    batch.batchId = String(batchId);
-    batch.replayed = outcome.headers.get('idempotency-replayed') === 'true';
-    run.readAll = true;
-    await closing.enter();
-    closing.follow(batch, undefined);
   }
+}
+
+async function accept(
+  run: Run,
+  closing: Closing,
+  batch: BatchOutcome,
+  batchId: string,
+  replayed: boolean,
+): Promise<void> {
+  batch.state = 'accepted';
+  batch.batchId = batchId;
+  batch.replayed = replayed;
+  run.readAll = true;
+  await closing.enter();
+  closing.follow(batch, undefined);
 }
