@@ -14,7 +14,7 @@ export interface Config {
     readonly batchRecords: number;
     /** batches accepted but not closed */
     readonly batchesInFlight: number;
-    /** bytes of an upload as it is put, maybe compressed */
+    /** bytes of an upload, as it is put and when decompressed */
     readonly uploadBytes: number;
     /** records of a batch that is made of an upload */
     readonly uploadRecords: number;
