@@ -9,6 +9,8 @@ import { record, settingOf } from './lib/results';
 import { bare } from './bare';
 import { batch } from './batch';
 import { batches } from './batches';
+import { big } from './big';
+import { csv } from './csv';
 import { egress } from './egress';
 import { egress40 } from './egress-40';
 import { egressHang } from './egress-hang';
@@ -22,6 +24,8 @@ const BENCHES: readonly Bench[] = [
   bare,
   batch,
   batches,
+  big,
+  csv,
   egress,
   egress40,
   egressHang,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BlobClient, BlobGetPropertiesResponse } from '@azure/storage-blob';
-import { isConditionNotMet, isMissing, isUnreadable } from './blobErrors';
+import { isConditionNotMet, isIncomplete, isMissing, isUnreadable } from './blobErrors';
 import type { Signer } from './blobSas';
 
 /** What a copy is made of, and what it gets. */
@@ -29,7 +29,9 @@ const ROUNDS = 3;
 /** The properties of a blob that can be read, or undefined. */
 export async function readableProperties(client: BlobClient): Promise<BlobGetPropertiesResponse | undefined> {
   const properties = await propertiesOf(client);
-  return properties?.accessTier === 'Archive' ? undefined : properties;
+  return properties && properties.accessTier !== 'Archive' && !isIncomplete(properties)
+    ? properties
+    : undefined;
 }
 
 async function propertiesOf(client: BlobClient): Promise<BlobGetPropertiesResponse | undefined> {

@@ -1,4 +1,4 @@
-import { RestError } from '@azure/storage-blob';
+import { RestError, type BlobGetPropertiesResponse } from '@azure/storage-blob';
 
 /**
  * Whether the service refused with one of these codes.
@@ -18,6 +18,14 @@ export const isMissing = (error: unknown): boolean =>
  */
 export const isUnreadable = (error: unknown): boolean =>
   hasCode(error, 'BlobArchived', 'BlobBeingRehydrated', 'BlobUsesCustomerSpecifiedEncryption');
+
+/**
+ * Whether the blob is the target of a copy that is not done, or came to nothing: it has a name and a length, but not the
+ * content. Such a blob counts as missing, too.
+ * @see https://learn.microsoft.com/rest/api/storageservices/get-blob-properties: `x-ms-copy-status`
+ */
+export const isIncomplete = ({ copyStatus }: Pick<BlobGetPropertiesResponse, 'copyStatus'>): boolean =>
+  copyStatus !== undefined && copyStatus !== 'success';
 
 /** A condition on the state of the blob does not hold. */
 export const isConditionNotMet = (error: unknown): boolean =>

@@ -1,12 +1,15 @@
 import type { Readable } from 'node:stream';
 import type { BlobClient, BlobDownloadResponseParsed } from '@azure/storage-blob';
-import { BlobChanged, isConditionNotMet, isMissing, isUnreadable } from './blobErrors';
+import { BlobChanged, isConditionNotMet, isIncomplete, isMissing, isUnreadable } from './blobErrors';
 
 /** Connections in a row that bring not a single byte, after which a stream is given up. */
 const FRUITLESS = 4;
 
 /** How long (ms) a connection may bring nothing before it counts as cut. */
 const STALLED_MS = 60_000;
+
+/** On Node the body is always this kind of stream. */
+const bodyOf = (response: BlobDownloadResponseParsed): Readable => response.readableStreamBody as Readable;
 
 /** Opens the content from `offset` on; undefined when there is no such blob. */
 async function open(
@@ -15,11 +18,14 @@ async function open(
   etag: string | undefined,
 ): Promise<BlobDownloadResponseParsed | undefined> {
   try {
-    return await client.download(offset, undefined, {
+    const response = await client.download(offset, undefined, {
       ...(etag === undefined ? {} : { conditions: { ifMatch: etag } }),
       // The SDK's own resumption ends with an error when the connection is closed from the other side.
       maxRetryRequests: 0,
     });
+    if (!isIncomplete(response)) return response;
+    bodyOf(response).destroy();
+    return undefined;
   } catch (error) {
     if (isMissing(error) || isUnreadable(error)) return undefined;
     if (isConditionNotMet(error)) throw new BlobChanged(`${client.containerName}/${client.name}`);
@@ -72,8 +78,7 @@ async function* resuming(
     const begin = offset;
     let cut: unknown;
     try {
-      // On Node the body is always this kind of stream.
-      for await (const piece of flowing(response.readableStreamBody as Readable, stalledMs)) {
+      for await (const piece of flowing(bodyOf(response), stalledMs)) {
         offset += piece.length;
         yield piece;
       }

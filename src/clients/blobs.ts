@@ -1,7 +1,7 @@
 import { BlobServiceClient, type BlobClient, type BlobDeleteOptions } from '@azure/storage-blob';
 import { CONTAINERS, type Container } from '../domain/ingest/names';
 import { copyBlob, readableProperties, type Copied, type CopyOptions } from './blobCopy';
-import { hasCode, isConditionNotMet, isMissing } from './blobErrors';
+import { hasCode, isConditionNotMet, isIncomplete, isMissing } from './blobErrors';
 import { createSigner } from './blobSas';
 import { streamBlob } from './blobStream';
 import { WriteOnceCache } from './cache';
@@ -166,7 +166,8 @@ export function createBlobs(connection: Connection, createResources: boolean): B
     async metadata(container, name) {
       const client = await blob(container, name);
       try {
-        return (await client.getProperties()).metadata ?? {};
+        const properties = await client.getProperties();
+        return isIncomplete(properties) ? undefined : (properties.metadata ?? {});
       } catch (error) {
         if (isMissing(error)) return undefined;
         throw error;

@@ -1,5 +1,7 @@
+import { Readable } from 'node:stream';
 import { RestError, type BlobClient, type BlobGetPropertiesResponse } from '@azure/storage-blob';
-import { copyBlob } from '../../src/clients/blobCopy';
+import { copyBlob, readableProperties } from '../../src/clients/blobCopy';
+import { streamBlob } from '../../src/clients/blobStream';
 
 /** What the real service does and the local one does not: a copy may be pending, and may fail afterwards. */
 
@@ -103,3 +105,18 @@ test('what says nothing of source or target is thrown', async () => {
   target.beginCopyFromURL = () => Promise.reject(refused(403, 'AuthorizationPermissionMismatch'));
   await expect(copy(target)).rejects.toThrow('AuthorizationPermissionMismatch');
 });
+
+test.each(['pending', 'failed', 'aborted'] as const)(
+  'a copy that is %s is not taken for its content',
+  async (copyStatus) => {
+    const body = Readable.from([Buffer.from('x')]);
+    const client = {
+      getProperties: () => Promise.resolve({ copyStatus, etag: '"1"' }),
+      download: () =>
+        Promise.resolve({ copyStatus, etag: '"1"', contentLength: 1, readableStreamBody: body }),
+    } as unknown as BlobClient;
+    expect(await streamBlob(client)).toBeUndefined();
+    expect(body.destroyed).toBe(true);
+    expect(await readableProperties(client)).toBeUndefined();
+  },
+);
