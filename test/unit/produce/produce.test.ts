@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { brotliCompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import { kindOf, type FileKind } from '../../../tools/lib/produce/formats';
 import type { ProduceOptions } from '../../../tools/lib/produce/options';
@@ -337,6 +338,7 @@ describe('records that do not land', () => {
     server.script = () => ({ status: 202, body: { batchId: 'b', accepted: 10 } });
     const summary = await send(file('undry.ndjson', ndjson(records)), { mode: 'validate' });
     expect(summary.failure).toMatchObject({ detail: expect.stringContaining('knows no dry run') });
+    expect(summary.batches).toMatchObject([{ state: 'accepted', batchId: 'b' }]);
     expect(server.posted).toHaveLength(1);
   });
 });
@@ -491,6 +493,29 @@ describe('Ctrl-C', () => {
     const summary = await sendRecords(20, { signal: stop.signal });
     expect(summary).toMatchObject({ interrupted: true, accepted: 0 });
     expect(summary.batches).toMatchObject([{ state: 'unanswered' }]);
+  });
+
+  test.each(['post', 'upload'] as const)('(%s) also while a pipe says nothing', async (mode) => {
+    const stop = new AbortController();
+    const silent = new PassThrough();
+    const read = silent.read.bind(silent);
+    // As soon as somebody waits for it.
+    silent.read = (size) => {
+      setImmediate(() => stop.abort());
+      return read(size);
+    };
+    const stdin = Object.getOwnPropertyDescriptor(process, 'stdin') as PropertyDescriptor;
+    Object.defineProperty(process, 'stdin', { value: silent, configurable: true });
+    try {
+      const input = { kind: 'file', file: '-', as: { format: 'ndjson' } } as const;
+      const options = { api: server.api, dataset: 'd', input, mode, signal: stop.signal };
+      const summary = await produce(options, time);
+      expect(summary).toMatchObject({ interrupted: true, accepted: 0 });
+      expect(summary.failure).toBeUndefined();
+      expect(server.posted).toEqual([]);
+    } finally {
+      Object.defineProperty(process, 'stdin', stdin);
+    }
   });
 
   test('before it begins', async () => {

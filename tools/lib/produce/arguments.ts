@@ -43,7 +43,7 @@ and then
   --validate         a dry run: nothing is stored
   --no-wait          do not wait until the batches are closed
   --wait-seconds S   give up when no batch was closed for so long (default: ${DEFAULTS.waitMs / 1_000})
-  --show N           records that are told of those that did not land (default: ${DEFAULTS.show})
+  --show N           how many of the records that did not land are told, at most 1000 (default: ${DEFAULTS.show})
   --json             the summary as JSON on standard output
 
 It ends with 0 when every record landed, 3 when some are quarantined, dead-lettered or not applied, 1 when it
@@ -134,7 +134,7 @@ function settingsOf(values: Values, dataset: string): Omit<ProduceOptions, 'api'
     ...present('rate', rate),
     ...present('connections', numberOf(values, 'connections', 1, 256)),
     ...present('retries', numberOf(values, 'retries', 0, 1_000)),
-    ...present('show', numberOf(values, 'show', 0, 10_000)),
+    ...present('show', numberOf(values, 'show', 0, 1_000)),
     ...present('waitMs', waitSeconds === undefined ? undefined : waitSeconds * 1_000),
     ...present('run', values.run),
     gzip: values.gzip ?? false,

@@ -14,7 +14,7 @@ export interface Batch {
 
 export interface BatchLimits {
   readonly records: number;
-  /** Of the body; a record that is longer goes alone. */
+  /** Of the body; a record that is too long for it goes alone. */
   readonly bytes: number;
 }
 
@@ -24,6 +24,7 @@ export interface BatchLimits {
  */
 export async function* batchesOf(input: Pieces, limits: BatchLimits): AsyncGenerator<Batch> {
   let pieces: Piece[] = [];
+  /** Of the pieces, with a separator each. */
   let bytes = 0;
   let number = 0;
   let first = 0;
@@ -41,14 +42,13 @@ export async function* batchesOf(input: Pieces, limits: BatchLimits): AsyncGener
     return { number, records, body: Buffer.concat(parts), contentType, places };
   };
   for await (const some of input.pieces) {
+    const { open, separator, close } = input.framing();
+    const room = limits.bytes - open.length - close.length;
     for (const piece of some) {
-      if (
-        pieces.length > 0 &&
-        (pieces.length === limits.records || bytes + piece.bytes.length > limits.bytes)
-      )
-        yield batch();
+      const size = piece.bytes.length + separator.length;
+      if (pieces.length > 0 && (pieces.length === limits.records || bytes + size > room)) yield batch();
       pieces.push(piece);
-      bytes += piece.bytes.length;
+      bytes += size;
     }
   }
   if (pieces.length > 0) yield batch();
@@ -88,8 +88,8 @@ export function beginKey({ dataset, onInvalid, run, contentType, first }: KeyPar
 }
 
 /**
- * The `Idempotency-Key` of a body: it follows from what is sent, so that a command that is run again after a crash names
- * its batches as before.
+ * The `Idempotency-Key` of a body: it follows from what is sent, so that a command that is run again after a crash
+ * names its batches as before.
  */
 export function keyOf(parts: KeyParts, body: Buffer): string {
   const begun = beginKey(parts);

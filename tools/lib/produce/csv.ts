@@ -26,9 +26,9 @@ interface End {
 }
 
 /**
- * The rows of a CSV file (RFC 4180); the first is the header, which every body repeats. Rows are handed on as the bytes
- * they are: their cells are cast, and what is wrong with one row is found, by the API. Only a quote that is never closed
- * is a fault here, since nobody can say where its row ends.
+ * The rows of a CSV file (RFC 4180); the first is the header, which every body repeats. Rows are handed on as the
+ * bytes they are: their cells are cast, and what is wrong with one row is found, by the API. Only a quote that is never
+ * closed is a fault here, since nobody can say where its row ends.
  */
 export class CsvCutter implements Cutter {
   /** Cells of the header, once there is a row. */

@@ -19,8 +19,8 @@ export interface ImageOptions {
 const MAX_IMAGE_BYTES = Math.floor(((MAX_RECORD_BYTES - 64 * 1024) / 4) * 3);
 
 /**
- * Puts images into the rows of a CSV file, one row at a time: each is read when its row is asked for. A row without a file
- * name has no image. Rows that are no good CSV are handed on as they are, for the API to refuse.
+ * Puts images into the rows of a CSV file, one row at a time: each is read when its row is asked for. A row without a
+ * file name has no image. Rows that are no good CSV are handed on as they are, for the API to refuse.
  * Iterating throws {@link InputError} when an image is missing.
  */
 export function withImages(cutter: CsvCutter, rows: Pieces, options: ImageOptions): Pieces {

@@ -22,8 +22,8 @@ export const NDJSON_FRAMING: Framing = {
 const BRACE = 0x7b;
 
 /**
- * One record a line (https://github.com/ndjson/ndjson-spec). Blank lines are left out, as the API passes over them; whether
- * a line is JSON is for the API to say.
+ * One record a line (https://github.com/ndjson/ndjson-spec). Blank lines are left out, as the API passes over them;
+ * whether a line is JSON is for the API to say.
  */
 export class NdjsonCutter implements Cutter {
   readonly framing = NDJSON_FRAMING;

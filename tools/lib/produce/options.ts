@@ -50,7 +50,7 @@ export interface ProduceOptions {
   readonly wait?: boolean;
   /** Give up waiting when no batch was closed for so long. */
   readonly waitMs?: number;
-  /** So many of the records that did not land are told. */
+  /** So many of the records that did not land are told, at most 1,000. */
   readonly show?: number;
   /** Stops it: what is under way is answered, and nothing more is sent. */
   readonly signal?: AbortSignal;

@@ -43,7 +43,7 @@ export class Places {
   }
 }
 
-/** One number stands for lines that follow each other, as they mostly do: places are kept as long as a batch is open. */
+/** One number stands for lines that follow each other, as they mostly do: places are kept while a batch is open. */
 function compact(lines: readonly number[]): readonly number[] | number | undefined {
   const [first] = lines;
   return first !== undefined && lines.every((line, index) => line === first + index) ? first : lines;

@@ -86,7 +86,10 @@ export class Posting {
     return false;
   }
 
-  /** Waits for a batch's moment. It depends on the records before it only: what is late is not dropped, nor does it shift others. */
+  /**
+   * Waits for a batch's moment, which depends on the number of records before it only: what is late is not dropped, and
+   * does not shift what comes after it.
+   */
   private async due({ first }: BatchOutcome): Promise<void> {
     const { run } = this;
     const { rate } = run.settings;
@@ -130,6 +133,7 @@ export class Posting {
     };
     if (batchId !== undefined) {
       note.state = 'accepted';
+      if (typeof batchId === 'string') note.batchId = batchId;
       this.run.fail({
         kind: 'refused',
         status: answer.status,

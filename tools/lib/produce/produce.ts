@@ -16,7 +16,8 @@ import { upload } from './upload';
 
 /**
  * Sends records to Headwater: cuts them into batches, posts these under keys that follow from their content, and waits
- * until they are closed. What goes wrong on the way is in the summary, not thrown; never more than a few batches are in memory.
+ * until they are closed. What goes wrong on the way is in the summary, not thrown. Never more than a few batches are in
+ * memory.
  */
 export async function produce(
   options: ProduceOptions,

@@ -67,7 +67,7 @@ function ends(summary: Summary): string {
     const ranges = rangesOf(batches.filter((batch) => batch.state === state));
     if (ranges !== '') lines.push(`${name}: ${ranges}.`);
   }
-  const end = Math.max(0, ...batches.map(({ first, records }) => first + (records ?? 0)));
+  const end = batches.reduce((most, { first, records }) => Math.max(most, first + (records ?? 0)), 0);
   if (!readAll && mode !== 'upload') lines.push(`Nothing from record ${count(end)} on was sent.`);
   if (mode !== 'validate' && failure?.kind !== 'failed')
     lines.push('Run the same command again to go on: what was accepted is not doubled.');

@@ -40,7 +40,7 @@ export class Run {
     this.startedAt = surroundings.now();
     const { signal } = this.settings;
     if (signal?.aborted) this.interrupt();
-    else signal?.addEventListener('abort', () => this.interrupt(), { once: true });
+    else signal?.addEventListener('abort', () => this.interrupt(), { once: true, signal: this.cut.signal });
   }
 
   get stopped(): boolean {

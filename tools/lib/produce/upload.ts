@@ -32,6 +32,8 @@ export async function upload(run: Run, closing: Closing): Promise<void> {
   if (!source) return;
   run.read = source.read;
   run.total = source.total;
+  // So that nobody waits for a pipe that says nothing.
+  run.stop.signal.addEventListener('abort', () => source.close(), { once: true });
   try {
     const ticket = await ticketFor(run, source);
     const key = ticket && (await put(run, input, source, ticket));
@@ -39,6 +41,10 @@ export async function upload(run: Run, closing: Closing): Promise<void> {
   } finally {
     source.close();
   }
+}
+
+function strange(run: Run, status: number, detail: string): undefined {
+  run.fail({ kind: 'refused', status, code: undefined, detail });
 }
 
 function failInput(run: Run, error: unknown): undefined {
@@ -55,9 +61,7 @@ async function ticketFor(run: Run, { total }: ByteSource): Promise<Ticket | unde
   if (outcome.kind !== 'answered') return undefined;
   const ticket = outcome.body as Partial<Ticket> | null;
   if (typeof ticket?.uploadId !== 'string' || typeof ticket.uploadUrl !== 'string') {
-    const detail = 'The answer is no upload of Headwater.';
-    run.fail({ kind: 'refused', status: outcome.status, code: undefined, detail });
-    return undefined;
+    return strange(run, outcome.status, 'The answer is no upload of Headwater.');
   }
   const { uploadId, uploadUrl, maxBytes = Infinity } = ticket;
   if (total !== undefined && total > maxBytes) {
@@ -97,8 +101,9 @@ async function put(
     return hash.key();
   } catch (error) {
     content.destroy();
+    if (run.stopped) return undefined;
     if (error instanceof InputError) run.fail({ kind: 'input', message: error.message });
-    else if (!run.stopped) failPut(run, error as { statusCode?: unknown; code?: unknown; message: string });
+    else failPut(run, error as { statusCode?: unknown; code?: unknown; message: string });
     return undefined;
   }
 }
@@ -137,14 +142,11 @@ async function post(
   const path = `/api/datasets/${encodeURIComponent(dataset)}/batches?${query.toString()}`;
   const outcome = await run.client.send(path, { method: 'POST', headers }, run.stop.signal);
   if (outcome.kind === 'answered') {
-    const { batchId } = outcome.body as { batchId?: unknown };
-    await accept(
-      run,
-      closing,
-      batch,
-      String(batchId),
-      outcome.headers.get('idempotency-replayed') === 'true',
-    );
+    const { batchId } = (outcome.body ?? {}) as { batchId?: unknown };
+    if (typeof batchId !== 'string')
+      return strange(run, outcome.status, 'The answer is no batch of Headwater.');
+    const replayed = outcome.headers.get('idempotency-replayed') === 'true';
+    await accept(run, closing, batch, batchId, replayed);
   } else if (outcome.kind === 'refused') {
     const { code, batchId } = outcome.refusal;
     // For the API another upload is other content. The key follows from the content: it is the same, uploaded again.
