@@ -82,7 +82,10 @@ export interface Blobs {
 }
 
 /** What is parsed of it takes a few times that. */
-const CACHE_BYTES = 48 * 1024 * 1024;
+const CACHE_BYTES = 32 * 1024 * 1024;
+
+/** What one step of a batch writes and the next one reads. */
+const READ_SOON: ReadonlySet<Container> = new Set(['inbox', 'chunks', 'validated']);
 
 /** Removes a blob with its snapshots. A lease is broken: whoever may write a blob may lease it, and make snapshots. */
 async function removeBlob(client: BlobClient, unmodifiedSince: Date | undefined): Promise<void> {
@@ -140,7 +143,7 @@ export function createBlobs(connection: Connection, createResources: boolean): B
         if (hasCode(error, 'BlobAlreadyExists')) return 'exists';
         throw error;
       }
-      cache.set(`${container}/${name}`, content);
+      if (READ_SOON.has(container)) cache.set(`${container}/${name}`, content);
       return 'created';
     },
 

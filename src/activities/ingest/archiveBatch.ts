@@ -48,11 +48,16 @@ const CONTENT_TYPES = {
 export async function archiveUpload(
   { blobs }: Pick<IngestDeps, 'blobs'>,
   batch: BatchHeader,
-  { id, etag }: Upload,
+  { id, etag, encoding }: Upload,
 ): Promise<void> {
   const from = { container: 'uploads', name: uploadName(batch.dataset, id) } as const;
   const to = { container: 'archive', name: archiveName(batch) } as const;
-  const outcome = await blobs.copy(from, to, { etag });
+  const outcome = await blobs.copy(from, to, {
+    etag,
+    metadata: { dataset: batch.dataset },
+    contentType: CONTENT_TYPES[batch.format],
+    ...(encoding === undefined ? {} : { contentEncoding: encoding }),
+  });
   if (outcome === 'copied' || outcome === 'exists') return;
   if (await blobs.metadata('archive', to.name)) return;
   throw new Unreadable({

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, type BrotliOptions, type ZlibOptions } from 'node:zlib';
 import { BlobChanged } from '../../clients/blobs';
 import type { BatchHeader, Encoding, Failure, Upload } from '../../domain/ingest/batch';
@@ -133,7 +133,6 @@ const WHOLE = { rejectGarbageAfterEnd: true } as ZlibOptions & BrotliOptions;
 function decoded(pieces: AsyncIterable<Buffer>, encoding: Encoding | undefined): AsyncIterable<Buffer> {
   if (encoding === undefined) return pieces;
   const decoder = encoding === 'gzip' ? createGunzip(WHOLE) : createBrotliDecompress(WHOLE);
-  const source = Readable.from(pieces, { objectMode: false });
-  source.once('error', (error) => decoder.destroy(error));
-  return source.pipe(decoder);
+  // Ends the source with the decoder, whoever ends first: a connection waits behind it. What went wrong, the reader is told.
+  return pipeline(Readable.from(pieces, { objectMode: false }), decoder, () => undefined);
 }
