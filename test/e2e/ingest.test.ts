@@ -248,7 +248,7 @@ describe('what is refused', () => {
     expect(await problem(response)).toMatchObject({
       code: 'unknown-dataset',
       status: 404,
-      datasets: ['products', 'things'],
+      datasets: ['flights', 'orders', 'products', 'things', 'tweets'],
     });
   });
 
@@ -379,7 +379,7 @@ describe('signed links', () => {
 describe('data sets', () => {
   test('are listed and described', async () => {
     const { value } = await hw.api.get<{ value: { name: string }[] }>('/api/datasets');
-    expect(value.map(({ name }) => name)).toEqual(['products', 'things']);
+    expect(value.map(({ name }) => name)).toEqual(['flights', 'orders', 'products', 'things', 'tweets']);
     expect(await hw.api.get('/api/datasets/things')).toMatchObject({
       name: 'things',
       configuration: { key: '/path' },
