@@ -1,3 +1,5 @@
+import type { DataSetSchema } from './rules';
+
 /** A row of a CSV text: its cells, or why it has none. */
 export type CsvRow = {
   /** Where it begins, 1-based: a quoted cell may span lines. */
@@ -12,68 +14,58 @@ export interface Csv {
 }
 
 const BOM = '\uFEFF';
-const QUOTED = /"((?:[^"]+|"")*)"/y;
-const PLAIN = /[^",\r\n]*/y;
-const LINE_BREAK = /\r?\n/y;
+/** Quoted; a quote that never closes; plain. */
+const CELL = /"((?:[^"]+|"")*)"(?!")|"|[^",\n]*?(?=\r?\n|[",]|$)/y;
+const SEPARATOR = /,|\r?\n|$/y;
 
 /**
- * Reads RFC 4180 to the letter, whole and in memory, for samples and producers. Written independently of the app, so
- * that each can be held against the other. A row whose quotes are broken ends with its line (one whose quote never
- * closes with the text), and the next is read as if nothing had been.
- * @throws Error when there is no header
+ * Reads RFC 4180, whole and in memory, for samples and producers. Written independently of the app, so that each can be
+ * held against the other. A row whose quotes are broken ends with its line, and the next line is a row again. Blank
+ * lines are no rows.
+ * @throws Error when there is no header, or a quote never closes
  */
 export function readCsv(text: string): Csv {
+  let header: readonly string[] | undefined;
   const rows: CsvRow[] = [];
-  let at = text.startsWith(BOM) ? 1 : 0;
   let line = 1;
-  while (at < text.length) {
-    const { cells, end, next } = readRow(text, at);
-    const raw = text.slice(at, end);
-    const width = rows[0] && 'cells' in rows[0] ? rows[0].cells.length : undefined;
-    if (!cells) rows.push({ line, raw, fault: 'quote' });
-    else if (width !== undefined && cells.length !== width) rows.push({ line, raw, fault: 'cells' });
-    else rows.push({ line, raw, cells });
+  for (let at = text.startsWith(BOM) ? 1 : 0; at < text.length;) {
+    const { cells, next } = readRow(text, at, line);
+    const raw = text.slice(at, next).replace(/\r?\n$/, '');
+    if (raw !== '') {
+      if (!header && !cells) throw new Error('The header cannot be read.');
+      if (!header) header = cells;
+      else if (!cells) rows.push({ line, raw, fault: 'quote' });
+      else if (cells.length !== header.length) rows.push({ line, raw, fault: 'cells' });
+      else rows.push({ line, raw, cells });
+    }
     line += text.slice(at, next).split('\n').length - 1;
     at = next;
   }
-  const [first, ...rest] = rows;
-  if (!first || !('cells' in first)) throw new Error('The first line of a CSV text must be its header.');
-  return { header: first.cells, rows: rest };
+  if (!header) throw new Error('There is no header.');
+  return { header, rows };
 }
 
-/** The cells of the row at `from`, its end, and where the next begins. */
-function readRow(text: string, from: number): { cells?: string[]; end: number; next: number } {
+/** The cells of the row at `from`, none when its quotes are broken, and where the next row begins. */
+function readRow(text: string, from: number, line: number): { cells?: string[]; next: number } {
   const cells: string[] = [];
   for (let at = from; ;) {
-    const cell = readCell(text, at);
-    if (!cell) return endOfLine(text, text.length);
-    at = cell.end;
-    cells.push(cell.value);
-    const separator = text[at];
-    if (separator === ',') at++;
-    else if (separator === undefined) return { cells, end: at, next: at };
-    else {
-      LINE_BREAK.lastIndex = at;
-      const found = LINE_BREAK.exec(text);
-      if (!found) return endOfLine(text, at);
-      return { cells, end: at, next: at + found[0].length };
+    const [cell, quoted] = match(CELL, text, at) ?? [''];
+    if (cell === '"') throw new Error(`A quote opens in line ${line} and never closes.`);
+    cells.push(quoted?.replaceAll('""', '"') ?? cell);
+    at += cell.length;
+    const [separator] = match(SEPARATOR, text, at) ?? [];
+    if (separator === undefined) {
+      const feed = text.indexOf('\n', at);
+      return { next: feed === -1 ? text.length : feed + 1 };
     }
+    at += separator.length;
+    if (separator !== ',') return { cells, next: at };
   }
 }
 
-function readCell(text: string, at: number): { value: string; end: number } | undefined {
-  const pattern = text[at] === '"' ? QUOTED : PLAIN;
+function match(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
   pattern.lastIndex = at;
-  const found = pattern.exec(text);
-  return found
-    ? { value: found[1]?.replaceAll('""', '"') ?? found[0], end: at + found[0].length }
-    : undefined;
-}
-
-function endOfLine(text: string, at: number): { end: number; next: number } {
-  const feed = text.indexOf('\n', at);
-  if (feed === -1) return { end: text.length, next: text.length };
-  return { end: text[feed - 1] === '\r' ? feed - 1 : feed, next: feed + 1 };
+  return pattern.exec(text);
 }
 
 /** One row of CSV, with quotes where RFC 4180 asks for them, without a line break. */
@@ -84,13 +76,11 @@ export function csvLine(cells: readonly (string | number)[]): string {
     .join(',');
 }
 
-/** The types that a JSON Schema gives each member of a record. */
+/** The types that a schema gives each member of a record; none where it does not say. */
 export type ColumnTypes = ReadonlyMap<string, readonly string[]>;
 
-/** The types of the members of a schema; a member without types may have any. */
-export function columnTypes(schema: object): ColumnTypes {
-  const { properties = {} } = schema as { properties?: Record<string, { type?: string | string[] }> };
-  return new Map(Object.entries(properties).map(([name, { type }]) => [name, type ? [type].flat() : []]));
+export function columnTypes({ properties }: DataSetSchema): ColumnTypes {
+  return new Map(Object.entries(properties).map(([name, { type = [] }]) => [name, [type].flat()]));
 }
 
 /** RFC 8259, section 6. */
@@ -115,4 +105,17 @@ function castCell(cell: string, types: readonly string[]): unknown {
   if ((types.includes('number') || types.includes('integer')) && JSON_NUMBER.test(cell)) return Number(cell);
   if (types.includes('boolean') && (cell === 'true' || cell === 'false')) return cell === 'true';
   return cell;
+}
+
+/**
+ * The records of a CSV text by a data set's schema.
+ * @throws Error naming the line of a row that cannot be read
+ */
+export function csvRecords(text: string, schema: DataSetSchema): Record<string, unknown>[] {
+  const types = columnTypes(schema);
+  const { header, rows } = readCsv(text);
+  return rows.map((row) => {
+    if ('cells' in row) return castRow(header, row.cells, types);
+    throw new Error(`Line ${row.line} cannot be read: ${row.raw.slice(0, 100)}`);
+  });
 }

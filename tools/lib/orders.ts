@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { castRow, columnTypes, readCsv } from './csv';
+import { csvRecords } from './csv';
 import { APP_DIR } from './paths';
 import { mixSeed, random } from './random';
 import { schemaOf } from './rules';
@@ -40,18 +40,9 @@ let known: readonly OrderRow[] | undefined;
 
 /** The 9,994 rows of `data/orders/orders.csv`, read when they are first asked for. */
 export function orderRows(): readonly OrderRow[] {
-  known ??= readOrders(readFileSync(join(APP_DIR, 'data', ORDERS_FILE), 'utf8'));
+  const text = (): string => readFileSync(join(APP_DIR, 'data', ORDERS_FILE), 'utf8');
+  known ??= csvRecords(text(), schemaOf('orders')) as unknown as OrderRow[];
   return known;
-}
-
-/** @throws Error when a row cannot be read */
-function readOrders(text: string): readonly OrderRow[] {
-  const types = columnTypes(schemaOf('orders'));
-  const { header, rows } = readCsv(text);
-  return rows.map((row) => {
-    if (!('cells' in row)) throw new Error(`${ORDERS_FILE}, line ${row.line}: ${row.fault}`);
-    return castRow(header, row.cells, types) as unknown as OrderRow;
-  });
 }
 
 export interface OrderOptions {
