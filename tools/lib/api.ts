@@ -74,6 +74,8 @@ export class ApiError extends Error {
 
 export interface PostOptions {
   readonly contentType?: string;
+  /** How the body is compressed. */
+  readonly contentEncoding?: string;
   readonly idempotencyKey?: string;
   readonly query?: string;
 }
@@ -104,6 +106,7 @@ export class Api {
   /** @throws {ApiError} when the batch is not accepted */
   async post(dataset: string, body: Buffer | string, options: PostOptions = {}): Promise<AcceptedBatch> {
     const headers: Record<string, string> = { 'Content-Type': options.contentType ?? 'application/x-ndjson' };
+    if (options.contentEncoding !== undefined) headers['Content-Encoding'] = options.contentEncoding;
     if (options.idempotencyKey !== undefined) headers['Idempotency-Key'] = options.idempotencyKey;
     const path = `/api/datasets/${dataset}/batches${options.query ?? ''}`;
     return (await this.ok(await this.request(path, { method: 'POST', headers, body }))) as AcceptedBatch;
