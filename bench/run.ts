@@ -15,6 +15,7 @@ import { egress } from './egress';
 import { egress40 } from './egress-40';
 import { egressHang } from './egress-hang';
 import { fanout } from './fanout';
+import { media } from './media';
 import { orchestrations } from './orchestrations';
 import { start } from './start';
 
@@ -26,6 +27,7 @@ const BENCHES: readonly Bench[] = [
   batches,
   big,
   csv,
+  media,
   egress,
   egress40,
   egressHang,

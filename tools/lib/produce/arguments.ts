@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { Api } from '../api';
-import { GENERATED, generated } from './generated';
+import { GENERATED, isGenerated, records as generate } from '../generate';
 import { kindNamed, kindOf, type FileKind } from './formats';
 import type { ImageOptions } from './images';
 import { DEFAULTS, type Input, type Mode, type ProduceOptions } from './options';
@@ -174,14 +174,15 @@ function checkTogether(values: Values, input: Input): void {
 }
 
 function inputOf(values: Values, dataset: string): Input {
-  const { file, generate } = values;
-  if (file !== undefined && generate !== undefined) throw new Fault('Either --file or --generate, not both.');
+  const { file, generate: wanted } = values;
+  if (file !== undefined && wanted !== undefined) throw new Fault('Either --file or --generate, not both.');
   if (file !== undefined) return fileInput(file, values);
-  if (generate === undefined) throw new Fault('What is to be sent? --file F, or --generate N.');
+  if (wanted === undefined) throw new Fault('What is to be sent? --file F, or --generate N.');
   const count = numberOf(values, 'generate', 1, 1e9) ?? 0;
   const seed = numberOf(values, 'seed', 0, 2 ** 32 - 1) ?? 1;
-  const records = generated(dataset, { seed, count });
-  if (!records) throw new Fault(`Records can be made for ${GENERATED.join(', ')}, not for "${dataset}".`);
+  if (!isGenerated(dataset))
+    throw new Fault(`Records can be made for ${GENERATED.join(', ')}, not for "${dataset}".`);
+  const records = generate(dataset, { seed, count, images: 'tiles' });
   return { kind: 'records', name: `${count} made-up records (seed ${seed})`, count, records };
 }
 
