@@ -1,13 +1,21 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { BlobServiceClient, BlockBlobClient } from '@azure/storage-blob';
 import type { BatchReport, RecordReport } from '../../tools/lib/api';
-import { headwater, type Headwater } from '../support/headwater';
+import { headwater, ROOT, type Headwater } from '../support/headwater';
 
 const MAX_BYTES = 200_000;
+
+/** What docs/datasets.md says: the file, the body of its request. */
+const tutorial = readFileSync(join(ROOT, 'docs', 'datasets.md'), 'utf8');
+const [, levels = ''] = /```json\n([^`]+)```/.exec(tutorial) ?? [];
+const [, levelsCsv = ''] = /<<'END'\n([^`]+)END\n/.exec(tutorial) ?? [];
 
 let hw: Headwater;
 beforeAll(async () => {
   hw = await headwater({
+    schemas: { levels },
     settings: { HEADWATER_MAX_BATCH_BYTES: String(MAX_BYTES), HEADWATER_MAX_UPLOAD_RECORDS: '3000' },
   });
 });
@@ -396,6 +404,27 @@ test('media of invalid records are not stored', async () => {
   const before = await count();
   await land(ndjson({ path: 'invalid', picture, size: 'x' }));
   expect(await count()).toBe(before);
+});
+
+test('a fifth data set is one file: as docs/datasets.md says', async () => {
+  const path = '/api/datasets/levels/batches';
+  const csv = { 'Content-Type': 'text/csv' };
+  const dry = await post(levelsCsv, csv, `${path}?validate=only`);
+  expect([dry.status, dry.document]).toMatchObject([
+    200,
+    {
+      counts: { upserted: 1, quarantined: 1 },
+      records: [{ line: 3, key: 'Magdeburg', errors: [{ pointer: '/levelCm', message: 'must be integer' }] }],
+    },
+  ]);
+  const report = await land(levelsCsv, csv, path);
+  expect(report.counts).toMatchObject({ accepted: 2, upserted: 1, quarantined: 1 });
+  expect(await hw.api.get('/api/datasets/levels/documents/Dresden')).toMatchObject({
+    eventTime: '2026-11-22T06:00:00.000Z',
+    data: { levelCm: 141 },
+  });
+  const names = await hw.api.get<{ value: { name: string }[] }>('/api/datasets');
+  expect(names.value.map(({ name }) => name)).toContain('levels');
 });
 
 test('the ledger balances after all of it', async () => {
