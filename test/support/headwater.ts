@@ -67,8 +67,7 @@ export function copyApp(folder: string, schemas: Readonly<Record<string, string>
   }
   symlinkSync(join(ROOT, 'node_modules'), join(app, 'node_modules'));
   const added = { things: JSON.stringify(THINGS_SCHEMA), ...schemas };
-  for (const [name, text] of Object.entries(added))
-    writeFileSync(join(app, 'schemas', `${name}.json`), text);
+  for (const [name, text] of Object.entries(added)) writeFileSync(join(app, 'schemas', `${name}.json`), text);
   return app;
 }
 

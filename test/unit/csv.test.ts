@@ -236,7 +236,7 @@ describe('a body in pieces', () => {
       fc.property(fc.array(fc.jsonValue()), cuts, (values, places) => {
         const texts = values.map((value) => JSON.stringify(value));
         const body = Buffer.from(format === 'json' ? `[${texts.join(',')}]` : texts.join('\n'));
-        const expected = texts.map((one) => ({ record: JSON.parse(one) as Json }));
+        const expected = texts.map((json) => ({ record: JSON.parse(json) as Json, json }));
         expect(inPieces(body, format, places)).toEqual(expected);
       }),
       { numRuns: 200 },

@@ -29,7 +29,7 @@ export const SPLIT_LIMITS: SplitLimits = {
 };
 
 /** One line of a chunk. */
-export interface ChunkRecord extends RawRecord {
+export interface ChunkRecord extends Omit<RawRecord, 'json'> {
   readonly index: number;
   /** Number of the group within its chunk. */
   readonly group: number;
@@ -80,9 +80,9 @@ export class Splitter {
 
   add(index: number, raw: RawRecord): void {
     const { record } = raw;
+    const json = raw.json ?? JSON.stringify(record);
     const key = keyOf(record, this.keyPath);
     const bucket = 'key' in key ? bucketOf(key.key) : 0;
-    const json = JSON.stringify(record);
     const size = Buffer.byteLength(json);
     const weight = size + ENVELOPE_BYTES + ('key' in key ? Buffer.byteLength(JSON.stringify(key.key)) : 0);
     const { groupRecords, groupBytes, openBytes } = this.limits;
@@ -126,7 +126,7 @@ export class Splitter {
       this.closeChunk();
     const number = this.groups.length;
     for (const { index, json, raw } of group.lines) {
-      const { record, ...others } = raw;
+      const { record, json: _, ...others } = raw;
       this.lines.push(
         `${JSON.stringify({ index, group: number, ...others }).slice(0, -1)},"record":${json}}`,
       );

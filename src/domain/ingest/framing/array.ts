@@ -153,9 +153,10 @@ export class ArrayFramer implements Framer {
     const bytes = this.element(part);
     if (bytes.length > MAX_RAW_RECORD_BYTES) throw this.fault(TOO_LONG);
     if (!isUtf8(bytes)) throw this.fault('The record is not valid UTF-8.');
-    const parsed = parseJson(bytes.toString('utf8'), 'record');
+    const text = bytes.toString('utf8');
+    const parsed = parseJson(text, 'record');
     if ('reason' in parsed) throw this.fault(parsed.reason);
-    this.emit({ record: parsed.value });
+    this.emit({ record: parsed.value, ...(text.includes('\n') ? {} : { json: text }) });
     this.records++;
   }
 }

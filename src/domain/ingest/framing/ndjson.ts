@@ -21,7 +21,7 @@ const NEWLINE = 10;
 
 /**
  * One JSON value a line; CR before the line feed and blank lines are allowed (https://github.com/ndjson/ndjson-spec).
- * @param take what is made of a line's value
+ * @param take is given each line's value and text
  */
 export class LineFramer implements Framer {
   private line = 1;
@@ -30,7 +30,7 @@ export class LineFramer implements Framer {
   private begun: Buffer[] = [];
   private begunBytes = 0;
 
-  constructor(private readonly take: (value: Json) => void) {}
+  constructor(private readonly take: (value: Json, text: string) => void) {}
 
   write(piece: Buffer): void {
     let start = 0;
@@ -74,7 +74,7 @@ export class LineFramer implements Framer {
     if (text.trim() === '') return;
     const parsed = parseJson(text, 'line');
     if ('reason' in parsed) throw this.fault(parsed.reason);
-    this.take(parsed.value);
+    this.take(parsed.value, text);
     this.records++;
   }
 }
@@ -86,7 +86,7 @@ export interface RedriveLine {
 }
 
 /** NDJSON as producers send it. */
-export const ndjsonFramer = (emit: Emit): Framer => new LineFramer((record) => emit({ record }));
+export const ndjsonFramer = (emit: Emit): Framer => new LineFramer((record, json) => emit({ record, json }));
 
 /** Lines of {@link RedriveLine}. */
 export const redriveFramer = (emit: Emit): Framer =>

@@ -4,6 +4,8 @@ import type { Origin } from '../stamp';
 /** A record as it lies in a body. */
 export interface RawRecord {
   readonly record: Json;
+  /** Its text, where it came as JSON on one line: it need not be written again. */
+  readonly json?: string;
   /** 1-based line of a CSV body in which it begins. */
   readonly line?: number;
   /** Why a row is no record: `record` is its text then, and it will be quarantined. */
