@@ -51,6 +51,8 @@ export interface Blobs {
   put(container: Container, name: string, content: Buffer): Promise<void>;
   /** The content, or undefined when there is no such blob. */
   read(container: Container, name: string): Promise<Buffer | undefined>;
+  /** Says that nobody in this process is likely to read the blob again: its memory can be had for something else. */
+  forget(container: Container, name: string): void;
   metadata(container: Container, name: string): Promise<Metadata | undefined>;
   /** All blobs whose names begin with `prefix`, with their metadata. */
   list(container: Container, prefix: string): AsyncIterable<ListedBlob>;
@@ -164,6 +166,10 @@ export function createBlobs(connection: Connection, createResources: boolean): B
         if (isMissing(error)) return undefined;
         throw error;
       }
+    },
+
+    forget(container, name) {
+      cache.delete(`${container}/${name}`);
     },
 
     async metadata(container, name) {

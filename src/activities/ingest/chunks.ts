@@ -1,6 +1,6 @@
 import { mapLimited } from '../../clients/once';
 import type { BatchHeader, Chunk } from '../../domain/ingest/batch';
-import { chunkName, repeatedName } from '../../domain/ingest/names';
+import { chunkName, inboxName, repeatedName } from '../../domain/ingest/names';
 import { SPLIT_LIMITS, Splitter, type ChunkRecord } from '../../domain/ingest/split';
 import { readBody, type ReadBody } from './body';
 import type { IngestDeps } from './deps';
@@ -45,6 +45,8 @@ export async function writeChunks(deps: Deps, batch: BatchHeader): Promise<Split
     );
   };
   const { repeated, ...read } = await split(deps, batch, write);
+  // Whoever needs the records from here on reads the chunks.
+  if (chunks.length > 1 && !batch.upload) deps.blobs.forget('inbox', inboxName(batch.id, batch.contentHash));
   // With one chunk, all groups of a bucket but those of large records are in sight of each other; it is the same way.
   const repeatedKeys = repeated.length > 0;
   if (repeatedKeys)

@@ -35,6 +35,7 @@ export function createValidateChunk(deps: Deps) {
     const outcome = await deps.blobs.create('validated', name, knownAs(Buffer.from(lines), valid), {
       metadata,
     });
+    if (task.chunks > 1) deps.blobs.forget('chunks', name);
     if (outcome === 'created') return { valid: valid.length, quarantined: quarantined.length };
     return countsIn(name, await deps.blobs.metadata('validated', name));
   };

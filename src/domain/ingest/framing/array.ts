@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import {
   MalformedBody,
+  MAX_KEPT_JSON,
   MAX_RAW_RECORD_BYTES,
   MAX_READABLE_DEPTH,
   parseJson,
@@ -156,7 +157,10 @@ export class ArrayFramer implements Framer {
     const text = bytes.toString('utf8');
     const parsed = parseJson(text, 'record');
     if ('reason' in parsed) throw this.fault(parsed.reason);
-    this.emit({ record: parsed.value, ...(text.includes('\n') ? {} : { json: text }) });
+    this.emit({
+      record: parsed.value,
+      ...(text.length > MAX_KEPT_JSON || text.includes('\n') ? {} : { json: text }),
+    });
     this.records++;
   }
 }

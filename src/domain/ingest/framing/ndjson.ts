@@ -5,6 +5,7 @@ import { isNestedDeeper } from './array';
 import {
   BOM,
   MalformedBody,
+  MAX_KEPT_JSON,
   MAX_RAW_RECORD_BYTES,
   MAX_READABLE_DEPTH,
   parseJson,
@@ -86,7 +87,8 @@ export interface RedriveLine {
 }
 
 /** NDJSON as producers send it. */
-export const ndjsonFramer = (emit: Emit): Framer => new LineFramer((record, json) => emit({ record, json }));
+export const ndjsonFramer = (emit: Emit): Framer =>
+  new LineFramer((record, json) => emit(json.length > MAX_KEPT_JSON ? { record } : { record, json }));
 
 /** Lines of {@link RedriveLine}. */
 export const redriveFramer = (emit: Emit): Framer =>

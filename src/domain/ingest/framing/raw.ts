@@ -52,6 +52,9 @@ export class MalformedBody extends Error {
 /** Nesting that cannot be read without risking the stack; what lies between this and the data sets' bound is quarantined. */
 export const MAX_READABLE_DEPTH = 1000;
 
+/** Texts longer than this are written again rather than kept beside what was read of them. */
+export const MAX_KEPT_JSON = 16 * 1024;
+
 /** Longest record as it is sent, its media included, in bytes: it has to fit into the memory several times. */
 export const MAX_RAW_RECORD_BYTES = 32 * 1024 * 1024;
 
