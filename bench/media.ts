@@ -7,7 +7,8 @@ import { memoryFigures } from './lib/memory';
 
 const TWEETS = 2_000;
 const IMAGE_BYTES = 40 * 1024;
-const BATCH = 250;
+/** Batches of about 7 MB, as `npm run produce` makes them. */
+const BATCH = 125;
 /** Batches under way at the same time. */
 const AT_ONCE = 2;
 const POLL_MS = 50;
