@@ -52,6 +52,11 @@ export function bucketOf(key: string): number {
   return hash('sha256', key, 'buffer').readUInt32BE(0) % BUCKETS;
 }
 
+/** 31 bits of a key's SHA-256, others than those of its bucket: small enough to remember those of a whole batch. */
+export function fingerprintOf(key: string): number {
+  return hash('sha256', key, 'buffer').readUInt32BE(4) >>> 1;
+}
+
 /** The partition key of a bucket's documents and markers. */
 export function partitionKey(dataset: string, bucket: number): string {
   return `${dataset}:${bucket}`;

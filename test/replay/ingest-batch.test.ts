@@ -48,6 +48,7 @@ function answers(
       valid: 10 - (quarantined[chunkOf(input)] ?? 0),
       quarantined: quarantined[chunkOf(input)] ?? 0,
     },
+    findStale: [0, 0, 0],
     publishChunk: { events: 10, sends: 1 },
     upsertChunk: { chunk: chunkOf(input), counts: { ...noVerdicts(), upserted: 10 }, requestCharge: 1 },
     completeBatch: { status: 'completed', counts: { ...noVerdicts(), upserted: 30 } },

@@ -12,11 +12,12 @@ export function createPublishChunk(deps: Pick<IngestDeps, 'blobs' | 'hub'>) {
     if (records.length === 0) return { events: 0, sends: 0 };
     // A group's records share their bucket.
     const buckets = new Map<number, number>();
-    const events = records.map(({ index, key, group, eventTime, deleted, data }): RecordEvent => {
+    const events = records.map(({ index, key, group, eventTime, deleted, origin, data }): RecordEvent => {
       const bucket = buckets.get(group) ?? bucketOf(key);
       buckets.set(group, bucket);
       return {
-        id: `${batchId}/${index}`,
+        // A re-driven record is the one it was.
+        id: origin ? `${origin.batchId}/${origin.index}` : `${batchId}/${index}`,
         bucket,
         body: data,
         properties: { dataset, key, schemaVersion, eventTime, deleted },

@@ -6,6 +6,7 @@ import type { ValidRecord } from '../../domain/ingest/validation';
 import { bucketOf, documentId, partitionKey } from '../../domain/keys';
 import type { ChunkTask } from './chunks';
 import type { IngestDeps } from './deps';
+import { readStale } from './findStale';
 import { upsertGroup, type GroupTask } from './upsertGroup';
 import { readValidated } from './validateChunk';
 import { storeVerdicts } from './verdictFile';
@@ -40,8 +41,10 @@ async function readSparse(
 ): Promise<{ groups: GroupTask[]; requestCharge: number }> {
   const sparse = groups.filter(({ records }) => records.length < SPARSE);
   if (sparse.length < 2) return { groups: [...groups], requestCharge: 0 };
-  const keys = sparse.flatMap(({ records, origin }) =>
-    records.map(({ key }) => ({ pk: origin.pk, id: documentId(key) })),
+  const keys = sparse.flatMap(({ records, origin, stale }) =>
+    records
+      .filter(({ index }) => !stale?.has(index))
+      .map(({ key }) => ({ pk: origin.pk, id: documentId(key) })),
   );
   const { stored, requestCharge } = await documents.readAcross(keys);
   const read = groups.map((group) =>
@@ -60,14 +63,24 @@ function originOf(batch: BatchHeader, bucket: number): GroupOrigin {
   };
 }
 
-/** Upserts a chunk, group by group, and writes its verdict file. `quarantined` is what validation told of the chunk. */
+/** What the steps before have told of the chunk. */
+export interface UpsertTask extends ChunkTask {
+  readonly quarantined: number;
+  /** How many of its records are stale because of newer ones in other groups. */
+  readonly stale?: number;
+}
+
+/** Upserts a chunk, group by group, and writes its verdict file. */
 export function createUpsertChunk(
   deps: Pick<IngestDeps, 'blobs' | 'documents' | 'groupConcurrency' | 'markerTtlSeconds'>,
 ) {
-  return async function upsertChunk(task: ChunkTask & { quarantined: number }): Promise<ChunkVerdicts> {
+  return async function upsertChunk(task: UpsertTask): Promise<ChunkVerdicts> {
     const { batch, chunk, quarantined } = task;
     const valid = await readValidated(deps, task.batch.id, task.chunk);
-    const groups = groupsOf(task, valid, deps.markerTtlSeconds);
+    const stale = (task.stale ?? 0) > 0 ? await readStale(deps, batch.id, chunk) : undefined;
+    const groups = groupsOf(task, valid, deps.markerTtlSeconds).map((group) =>
+      stale ? { ...group, stale } : group,
+    );
     const read = await readSparse(deps, groups);
     const results = await mapLimited(read.groups, deps.groupConcurrency, (group) =>
       upsertGroup(deps.documents, group),
