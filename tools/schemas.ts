@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { Api } from './lib/api';
 import { APP_DIR } from './lib/app';
 import { localKey } from './lib/local-key';
+import { KEY_VARIABLE } from './lib/produce/arguments';
 import {
   checkSchema,
   exitCodeOf,
@@ -24,7 +25,8 @@ something does, with 2 when that could not be checked. list shows the data sets 
   --file PATH        the schema to check (default: schemas/DATASET.json)
   --against VERSION  compare with this version only
   --to URL           where Headwater is (default: http://127.0.0.1:7071)
-  --key K            a function key (default: that of the local cloud, for an address on this machine)
+  --key K            a function key (default: the environment's ${KEY_VARIABLE}, else that of the local cloud, for an
+                     address on this machine)
   --data DIR         the state of the local cloud (default: .headwater)
   --json             print the result as JSON ("npm run -s" prints nothing else)`;
 
@@ -51,7 +53,7 @@ type Options = ReturnType<typeof readOptions>;
 
 function apiOf({ to, key, data }: Options): Api {
   if (!URL.canParse(to)) throw new NotChecked(`--to must be an address, and is "${to}".`);
-  const found = key ?? localKey(to, data);
+  const found = key ?? process.env[KEY_VARIABLE] ?? localKey(to, data);
   if (found === undefined)
     throw new NotChecked(`No key of a local cloud is in ${data} for ${to}: --key names one.`);
   return new Api(to.replace(/\/+$/, ''), found);

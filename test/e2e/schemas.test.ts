@@ -64,8 +64,11 @@ function command(...given: string[]): Promise<Ended> {
   const script = join(ROOT, 'build', 'tools', 'schemas.js');
   const where = ['--to', hw.cloud.url, '--data', join(hw.folder, 'state')];
   return new Promise((resolve) =>
-    execFile(process.execPath, [script, ...given, ...where], { cwd: ROOT }, (error, stdout, stderr) =>
-      resolve({ code: error ? (error.code ?? null) : 0, stdout, stderr }),
+    execFile(
+      process.execPath,
+      [script, ...given, ...where],
+      { cwd: ROOT, env: { PATH: process.env['PATH'] } },
+      (error, stdout, stderr) => resolve({ code: error ? (error.code ?? null) : 0, stdout, stderr }),
     ),
   );
 }
