@@ -183,7 +183,7 @@ export function canBeAsked(schema: JsonObject): boolean {
 }
 
 /** A schema that refers to itself without end, and faults of ajv 8.20 in marking members as evaluated. */
-const NO_ANSWER = /Maximum call stack|Cannot set properties of undefined|props\d+ is not defined/;
+const NO_ANSWER = /Maximum call stack|Cannot set properties of undefined|(props|items)\d+ is not defined/;
 
 /** What the check says, or undefined where it has no answer. */
 export function says(check: (value: Json) => boolean, value: Json): boolean | undefined {

@@ -3,7 +3,8 @@ import { branches, integer, object, rows, string } from '../../support/schema-ro
 
 describe('combined schemas', () => {
   const kind = (name: string, more: JsonObject = {}): JsonObject =>
-    object({ kind: { const: name }, size: integer, ...more }, { required: ['kind'] });
+    object({ id: string, kind: { const: name }, size: integer, ...more }, { required: ['id', 'kind'] });
+  const kindOrText = (name: string): JsonObject => ({ ...kind(name), type: ['object', 'string'] });
   rows(
     [
       'a condition',
@@ -89,6 +90,28 @@ describe('combined schemas', () => {
       ['both /oneOf'],
       ['both /oneOf'],
     ],
+    [
+      'values that two alternatives share',
+      { oneOf: [{ enum: [1, 2] }, { enum: [2, 3] }] },
+      { oneOf: [{ enum: [1, 2] }, { enum: [2, 4] }] },
+      ['both /oneOf'],
+      ['both /oneOf'],
+    ],
+    [
+      'texts that two alternatives share',
+      { oneOf: [kindOrText('a'), kindOrText('b')] },
+      { oneOf: [kindOrText('a'), kindOrText('c')] },
+      ['both /oneOf'],
+      ['both /oneOf'],
+    ],
+    [
+      'something else forbidden, told otherwise',
+      { not: { title: 'A', ...string } },
+      { not: { title: 'B', ...integer } },
+      ['both /not'],
+      ['both /not'],
+    ],
+    ['a condition without branches', { if: string }, { if: integer }, [], []],
     ['what is forbidden', {}, { not: string }, ['producers /not'], ['consumers /not']],
     ['something else that is forbidden', { not: string }, { not: integer }, ['both /not'], ['both /not']],
     [

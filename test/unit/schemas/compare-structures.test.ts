@@ -167,6 +167,20 @@ describe('objects', () => {
       ['consumers /properties/x1'],
     ],
     [
+      'a name out of two patterns, one of which says as much',
+      object({}, { patternProperties: { '^x': { type: 'number' }, '1$': integer } }),
+      object({ x1: integer }, { patternProperties: { '^x': { type: 'number' }, '1$': integer } }),
+      ['nobody /properties/x1'],
+      ['nobody /properties/x1'],
+    ],
+    [
+      'a name that one of its patterns forbids',
+      object({}, { patternProperties: { '^x': false, '1$': integer } }),
+      object({ x1: integer }, { patternProperties: { '^x': false, '1$': integer } }),
+      ['nobody /properties/x1'],
+      ['nobody /properties/x1'],
+    ],
+    [
       'short names',
       { type: 'object' },
       { type: 'object', propertyNames: { maxLength: 3 } },

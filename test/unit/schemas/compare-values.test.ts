@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../../src/domain/json';
 import { compareSchemas } from '../../../tools/lib/schemas/compare';
-import { integer, object, rows, string } from '../../support/schema-rows';
+import { integer, judged, object, rows, string } from '../../support/schema-rows';
 
 describe('values', () => {
   rows(
@@ -37,6 +37,13 @@ describe('values', () => {
       ['nobody /type'],
     ],
     ['one value of two', { enum: [1, 2] }, { const: 1 }, ['producers /enum'], ['consumers /enum']],
+    [
+      'one value by two keywords',
+      { enum: [1, 2], const: 2 },
+      { const: 2 },
+      ['nobody /enum'],
+      ['nobody /enum'],
+    ],
     ['values that are the same numbers', { enum: [1, 0] }, { enum: [1.0, -0] }, [], []],
     [
       'anything or nothing',
@@ -115,6 +122,27 @@ describe('numbers', () => {
       ['both /multipleOf'],
       ['both /multipleOf'],
     ],
+    [
+      'of whole numbers another bound',
+      { ...integer, exclusiveMinimum: 0 },
+      { ...integer, exclusiveMinimum: 1 },
+      ['producers /exclusiveMinimum'],
+      ['consumers /exclusiveMinimum'],
+    ],
+    [
+      'multiples that are partly rounded',
+      of({ multipleOf: 2 }),
+      of({ multipleOf: 0.5 }),
+      ['both /multipleOf'],
+      ['both /multipleOf'],
+    ],
+    [
+      'multiples where any number was',
+      of({}),
+      of({ multipleOf: 0.5 }),
+      ['producers /multipleOf'],
+      ['consumers /multipleOf'],
+    ],
     ['bounds of what no text has', string, { ...string, minimum: 1 }, [], []],
   );
 });
@@ -167,9 +195,46 @@ describe('texts', () => {
     ],
   );
 
+  test('the format of what is no text does not matter', () => {
+    expect(judged({ type: 'object', format: 'date' }, { type: 'object', format: 'time' })).toEqual([]);
+  });
+
   test('what cannot be decided says so', () => {
     const [change] = compareSchemas({ pattern: 'a' }, { pattern: 'b' });
     expect(change).toMatchObject({ undecided: true, breaks: 'both' });
     expect(change?.why).toContain('cannot be decided');
   });
+});
+
+test('a change says what it is, and whom it concerns', () => {
+  const told = (before: JsonObject, after: JsonObject) =>
+    compareSchemas(before, after).map(({ change, why }) => [change, why]);
+  const quarantined = 'were valid and are quarantined now.';
+  expect(told({ type: ['number', 'null'] }, {})).toEqual([
+    ['number or null → any type', 'Documents can now have an object, an array, a text, false, true here.'],
+  ]);
+  expect(told({ type: ['number', 'null'] }, integer)).toEqual([
+    ['number or null → integer', `Records with a number with a fraction, null here ${quarantined}`],
+  ]);
+  expect(told(string, { type: ['number', 'string'] })).toEqual([
+    ['string → number or string', 'Documents can now have a number here.'],
+  ]);
+  expect(told({ enum: ['a', 'b'] }, { enum: ['b', 'c'] })).toEqual([
+    [
+      'values: added "c"; removed "a"',
+      `Records with "a" here ${quarantined} Documents can now have "c" here.`,
+    ],
+  ]);
+  expect(told({ enum: [1] }, { const: 1 })).toEqual([
+    ['the same values', 'The same values are valid as before.'],
+  ]);
+  expect(told({ minimum: 1 }, { exclusiveMinimum: 1 })).toEqual([
+    ['at least 1 → more than 1', `Records with numbers that are not more than 1 ${quarantined}`],
+  ]);
+  expect(told({ maximum: 1 }, { exclusiveMaximum: 5 })).toEqual([
+    ['at most 1 → less than 5', 'Documents can now have numbers that are not at most 1.'],
+  ]);
+  expect(told({}, { maxItems: 2 })).toEqual([
+    ['maxItems none → 2', `Records with a list of more than 2 items ${quarantined}`],
+  ]);
 });

@@ -38,10 +38,14 @@ const isNothing = (place: Place): boolean => place.document.follow(place).schema
 /** @throws SyntaxError for a pattern that is none */
 const matches = (pattern: string, name: string): boolean => new RegExp(pattern, 'u').test(name);
 
+/** The schemas of the patterns that a name matches. */
+const patterned = ({ patterns }: Members, name: string): Place[] =>
+  Array.from(patterns).flatMap(([pattern, place]) => (matches(pattern, name) ? [place] : []));
+
 /** The schemas that hold for a member which `properties` does not name. */
-function unnamed({ patterns, others }: Members, name: string): Place[] {
-  const matching = Array.from(patterns).filter(([pattern]) => matches(pattern, name));
-  return matching.length > 0 ? matching.map(([, place]) => place) : [others];
+function unnamed(members: Members, name: string): Place[] {
+  const matching = patterned(members, name);
+  return matching.length > 0 ? matching : [members.others];
 }
 
 const IGNORED = 'Documents can have a member that consumers do not know yet: they are expected to ignore it.';
@@ -58,7 +62,8 @@ function addedMember(
   if (others.every(isNothing) && !isNothing(mine))
     return { pointer, change: `member "${name}" added`, note: IGNORED, newMember: true };
   const narrows = others.every((one) => comparing.narrows(one, mine));
-  const widens = others.some((one) => comparing.widens(one, mine));
+  const own = [mine, ...patterned(after, name)];
+  const widens = others.some((one) => own.every((place) => comparing.widens(one, place)));
   return {
     pointer,
     change: `member "${name}" described`,
@@ -77,10 +82,11 @@ function removedMember(
   mine: Place,
 ): Finding {
   const others = unnamed(after, name);
+  const own = [mine, ...patterned(before, name)];
   return {
     pointer: below(before.place.pointer, 'properties', name),
     change: `member "${name}" ${others.every(isNothing) ? 'removed' : 'no longer described'}`,
-    producers: others.some((one) => comparing.narrows(mine, one))
+    producers: others.some((one) => own.every((place) => comparing.narrows(place, one)))
       ? 'Records with this member were valid and are quarantined now.'
       : undefined,
     consumers: others.every((one) => comparing.widens(mine, one))
