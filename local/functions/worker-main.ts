@@ -1,5 +1,4 @@
 import { setImmediate } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
 import { Worker as Thread } from 'node:worker_threads';
 import { AppRegistry, injectCoreApi, type LogLevel, type RegisteredFunction } from './core-api';
 import { Batch } from './batch';
@@ -15,10 +14,6 @@ import { log } from '../shared/log';
 type RunEpisode = (name: string, message: EpisodeMessage) => Promise<EpisodeReply>;
 
 const SHOWN: ReadonlySet<LogLevel> = new Set(['information', 'warning', 'error', 'critical']);
-
-// Node 24 collects the whole heap each time that buffers have grown by 64 MB, however large it is. Bodies pass through
-// a worker in several copies, so that was several times for a body of 10 MB; so they count as other garbage does.
-setFlagsFromString('--external-memory-accounted-in-global-limit');
 
 const registry = new AppRegistry((level, message) => {
   if (SHOWN.has(level)) log('app', level === 'information' ? message : `${level}: ${message}`);
