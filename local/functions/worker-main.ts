@@ -18,6 +18,7 @@ const SHOWN: ReadonlySet<LogLevel> = new Set(['information', 'warning', 'error',
 const registry = new AppRegistry((level, message) => {
   if (SHOWN.has(level)) log('app', level === 'information' ? message : `${level}: ${message}`);
 });
+const textDecoder = new TextDecoder();
 const replies = new Batch<InvocationReply>((batch) => send(batch));
 let invoker: Invoker | undefined;
 let runEpisode: RunEpisode | undefined;
@@ -97,7 +98,8 @@ async function answer(invocation: Invocation): Promise<InvocationReply> {
       if (!runEpisode) throw new Error('This worker runs no orchestrations.');
       return { id, ok: true, returned: { episode: await runEpisode(name, trigger.episode) } };
     }
-    const outcome = await ready().invoke(find(name), invocation, trigger);
+    const value = 'utf8' in trigger ? { json: textDecoder.decode(trigger.utf8) } : trigger;
+    const outcome = await ready().invoke(find(name), invocation, value);
     if (outcome.ok) return { id, ok: true, returned: outcome.returned };
     return { id, ok: false, error: describeError(outcome.error) };
   } catch (error) {

@@ -4,7 +4,7 @@ import { staleName } from '../../domain/ingest/names';
 import { compareStamps, type Stamp } from '../../domain/ingest/stamp';
 import { stampOf } from '../../domain/ingest/validation';
 import type { Winner } from '../../domain/ingest/verdict';
-import { fingerprintOf } from '../../domain/keys';
+import { placeOf } from '../../domain/keys';
 import { readRepeatedKeys } from './chunks';
 import type { IngestDeps } from './deps';
 import { fromLines, mustExist, toLines } from './lines';
@@ -37,7 +37,7 @@ export function createFindStale({ blobs }: Pick<IngestDeps, 'blobs'>) {
     // Two passes: where the newest record of a key is shows only at the end.
     for (let chunk = 0; chunk < chunks; chunk++) {
       for (const record of await readValidated({ blobs }, batch.id, chunk)) {
-        if (!repeated.has(fingerprintOf(record.key))) continue;
+        if (!repeated.has(placeOf(record.key).fingerprint)) continue;
         const stamp = stampOf(record, batch.id, receivedAt);
         const known = newest.get(record.key);
         if (!known || compareStamps(stamp, known.stamp) > 0)

@@ -21,7 +21,10 @@ export interface GroupTask {
   readonly records: readonly ValidRecord[];
   readonly origin: GroupOrigin;
   readonly markerTtlSeconds: number;
-  /** The documents of the group's keys, where they were read already. */
+  /**
+   * The documents of the group's keys, where they were read already or can be guessed: what is not as it stands here is
+   * a conflict, and read then.
+   */
   readonly stored?: ReadonlyMap<string, Stored>;
   /** Records that newer ones in other groups of the batch make stale, by index. */
   readonly stale?: ReadonlyMap<number, Winner>;

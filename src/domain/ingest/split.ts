@@ -1,4 +1,4 @@
-import { bucketOf, fingerprintOf, keyOf } from '../keys';
+import { keyOf, placeOf } from '../keys';
 import type { Chunk, Group } from './batch';
 import type { RawRecord } from './framing/raw';
 
@@ -82,7 +82,8 @@ export class Splitter {
     const { record } = raw;
     const json = raw.json ?? JSON.stringify(record);
     const key = keyOf(record, this.keyPath);
-    const bucket = 'key' in key ? bucketOf(key.key) : 0;
+    const place = 'key' in key ? placeOf(key.key) : undefined;
+    const bucket = place?.bucket ?? 0;
     const size = Buffer.byteLength(json);
     const weight = size + ENVELOPE_BYTES + ('key' in key ? Buffer.byteLength(JSON.stringify(key.key)) : 0);
     const { groupRecords, groupBytes, openBytes } = this.limits;
@@ -95,7 +96,7 @@ export class Splitter {
     group.lines.push({ index, json, raw });
     group.bytes += size;
     group.weight += weight;
-    if ('key' in key) this.look(group, fingerprintOf(key.key));
+    if (place) this.look(group, place.fingerprint);
     this.openBytes += size;
     if (this.openBytes > openBytes) this.closeLargest();
   }

@@ -1,65 +1,48 @@
-import type { OrchestrationContext, OrchestrationHandler, Task } from 'durable-functions';
+import type { OrchestrationContext, OrchestrationHandler } from 'durable-functions';
 import type { IngestActivities } from '../../activities/ingest';
 import type { Closed } from '../../activities/ingest/closing';
 import type { Completion } from '../../activities/ingest/completeBatch';
-import type { Opened, SeenBatch } from '../../activities/ingest/openBatch';
+import type { SeenBatch } from '../../activities/ingest/openBatch';
 import type { Archive } from '../../domain/ingest/batch';
-import { activityCalls, type ActivityCalls } from '../activityCalls';
+import { activityCalls } from '../activityCalls';
 
 /**
- * A batch's way: open, and beside it archive → validate → publish → upsert → complete. Only references and counts pass through
- * here; records stay in blobs. Before
- * the upsert, records are found that newer ones elsewhere in the batch make stale.
+ * A batch's way: open → land its chunks, and beside the first of them archive → complete. A chunk is validated, published
+ * and upserted on its own, as no other needs it. Only where something of all chunks decides about each, all are
+ * validated first: with `onInvalid=reject`, and when keys occur in several groups, of whose records the newest is to win.
+ * Only references and counts pass through here; records stay in blobs.
  */
 export const ingestBatch: OrchestrationHandler = function* (context: OrchestrationContext) {
   const activities = activityCalls<IngestActivities>(context);
   const progress = (stage: string, chunks: number): void => context.df.setCustomStatus({ stage, chunks });
 
-  const seen = context.df.getInput<SeenBatch>();
-  const { opened, archive } = seen.header.upload
-    ? yield* openUpload(activities, seen)
-    : yield* openBody(activities, seen);
+  const opened = yield* activities.run('openBatch', context.df.getInput<SeenBatch>());
   if (opened.type === 'closed') return { status: opened.status } satisfies Closed;
-  if (!archive) throw new Error('A batch that was opened has an archive.');
-  const { header, etag, chunks, fanOut } = opened;
+  const { header, etag, chunks, fanOut, repeatedKeys } = opened;
   const tasks = Array.from({ length: chunks }, (_, chunk) => ({ batch: header, chunk, chunks }));
+  const archiving = ['archiveBatch', { batch: header }] as const;
+  const complete = (archive: Archive, outcome: Completion['outcome']) => {
+    progress('completing', chunks);
+    return activities.run('completeBatch', { header, etag, archive, outcome });
+  };
 
-  progress('validating', chunks);
-  const validated = yield* activities.runAll('validateChunk', tasks, fanOut);
-  const quarantined = validated.map((chunk) => chunk.quarantined);
-  const rejected = header.onInvalid === 'reject' && quarantined.some((count) => count > 0);
-
-  let outcome: Completion['outcome'] = { type: 'rejected', quarantined };
-  if (!rejected) {
-    progress('publishing', chunks);
-    yield* activities.runAll('publishChunk', tasks, fanOut);
-    progress('upserting', chunks);
-    const stale = opened.repeatedKeys ? yield* activities.run('findStale', { batch: header, chunks }) : [];
-    const upserts = tasks.map((task) => ({
-      ...task,
-      quarantined: quarantined[task.chunk] ?? 0,
-      ...(stale[task.chunk] ? { stale: stale[task.chunk] } : {}),
-    }));
-    outcome = { type: 'applied', files: yield* activities.runAll('upsertChunk', upserts, fanOut) };
+  if (header.onInvalid === 'quarantine' && !repeatedKeys) {
+    progress('landing', chunks);
+    const [archive, files] = yield* activities.runAllBeside(archiving, 'landChunk', tasks, fanOut);
+    return yield* complete(archive, { type: 'applied', files });
   }
-  progress('completing', chunks);
-  return yield* activities.run('completeBatch', { header, etag, archive, outcome });
+  progress('validating', chunks);
+  const [archive, validated] = yield* activities.runAllBeside(archiving, 'validateChunk', tasks, fanOut);
+  const quarantined = validated.map((chunk) => chunk.quarantined);
+  if (header.onInvalid === 'reject' && quarantined.some((count) => count > 0))
+    return yield* complete(archive, { type: 'rejected', quarantined });
+  const stale = repeatedKeys ? yield* activities.run('findStale', { batch: header, chunks }) : [];
+  progress('landing', chunks);
+  const landings = tasks.map((task) => ({
+    ...task,
+    quarantined: quarantined[task.chunk] ?? 0,
+    ...(stale[task.chunk] ? { stale: stale[task.chunk] } : {}),
+  }));
+  const files = yield* activities.runAll('landChunk', landings, fanOut);
+  return yield* complete(archive, { type: 'applied', files });
 };
-
-type Opening = Generator<Task, { opened: Opened; archive?: Archive }, unknown>;
-
-/** A body that lies in the inbox is split and archived at the same time. */
-function* openBody(activities: ActivityCalls<IngestActivities>, seen: SeenBatch): Opening {
-  const [opened, archive] = yield* activities.runBoth(
-    ['openBatch', seen],
-    ['archiveBatch', { batch: seen.header }],
-  );
-  return { opened, archive };
-}
-
-/** What an upload holds, and whether it can be archived, is known when it was read. */
-function* openUpload(activities: ActivityCalls<IngestActivities>, seen: SeenBatch): Opening {
-  const opened = yield* activities.run('openBatch', seen);
-  if (opened.type === 'closed') return { opened };
-  return { opened, archive: yield* activities.run('archiveBatch', { batch: opened.header }) };
-}
