@@ -104,6 +104,7 @@ function exchange(request: HttpRequest): Promise<Exchange> {
 /** The SDK has its own class for headers, of which the request has one. */
 function headersOf({ headers }: HttpRequest, incoming: http.IncomingMessage): HttpResponse['headers'] {
   const made = new (headers.constructor as new () => HttpResponse['headers'])();
-  for (const [name, values = []] of Object.entries(incoming.headersDistinct)) made.set(name, values.join(', '));
+  for (const [name, values = []] of Object.entries(incoming.headersDistinct))
+    made.set(name, values.join(', '));
   return made;
 }

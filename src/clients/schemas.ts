@@ -52,12 +52,21 @@ function compile(dataset: DataSet): CompiledDataSet {
   const first = validator(dataset.schema, false);
   // Compiled when the first record fails: most never do, and the start need not wait for it.
   let all: ValidateFunction | undefined;
-  const check: SchemaCheck = (record, bytes) => {
+  const look: SchemaCheck = (record, bytes) => {
     if (first(record)) return [];
     if (bytes > ALL_ERRORS_BYTES) return reasons(first.errors ?? []).map(toError);
     all ??= validator(dataset.schema, true);
     all(record);
     return reasons(all.errors ?? []).map(toError);
+  };
+  const check: SchemaCheck = (record, bytes) => {
+    try {
+      return look(record, bytes);
+    } catch (error) {
+      // Some schemas compile to code that fails (ajv 8.20, nested alternatives beside prefixItems); their records shall
+      // not keep a batch open for ever.
+      return [{ pointer: '', keyword: 'schema', message: `cannot be checked: ${(error as Error).message}` }];
+    }
   };
   return { dataset, check };
 }

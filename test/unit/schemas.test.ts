@@ -51,6 +51,11 @@ describe('the check of a schema', () => {
     ]);
   });
 
+  test('that cannot be carried out says so of every record', async () => {
+    const endless = { $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } }, $ref: '#/$defs/a' };
+    expect(await errorsOf(endless, { a: 1 })).toEqual(['schema ']);
+  });
+
   test('names an unknown member, but not at any length', async () => {
     const schemas = load(schema);
     const { check } = await schemas.at('readings', schemas.all.get('readings')!.schemaVersion);
