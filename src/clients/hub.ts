@@ -1,4 +1,4 @@
-import { EventHubProducerClient, type EventData, type EventHubClientOptions } from '@azure/event-hubs';
+import { EventHubProducerClient, type EventDataBatch, type EventHubClientOptions } from '@azure/event-hubs';
 import { managedIdentity, type Connection } from './connection';
 import { once } from './once';
 
@@ -22,6 +22,9 @@ export interface RecordsHub {
   close(): Promise<void>;
 }
 
+/** An event as AMQP has it: the SDK takes a quarter less time for it than for its own `EventData`. */
+type Message = Extract<Parameters<EventDataBatch['tryAdd']>[0], { bodyType?: unknown }>;
+
 // A send whose connection is lost waits for its whole time-out: keep it short, the activity is retried anyway.
 const OPTIONS: EventHubClientOptions = {
   retryOptions: { timeoutInMs: 10_000, maxRetries: 2, retryDelayInMs: 300 },
@@ -34,7 +37,7 @@ export function createRecordsHub(connection: Connection & { readonly hub: string
       : new EventHubProducerClient(connection.endpoint, connection.hub, managedIdentity(), OPTIONS);
   const partitions = once(() => client.getPartitionIds());
 
-  const send = async (partitionId: string, events: readonly EventData[]): Promise<number> => {
+  const send = async (partitionId: string, events: readonly Message[]): Promise<number> => {
     let sends = 0;
     let batch = await client.createBatch({ partitionId });
     for (const event of events) {
@@ -43,7 +46,7 @@ export function createRecordsHub(connection: Connection & { readonly hub: string
       sends++;
       batch = await client.createBatch({ partitionId });
       if (!batch.tryAdd(event))
-        throw new Error(`The event ${String(event.messageId)} is larger than the hub allows.`);
+        throw new Error(`The event ${String(event.properties?.messageId)} is larger than the hub allows.`);
     }
     await client.sendBatch(batch);
     return sends + 1;
@@ -52,10 +55,15 @@ export function createRecordsHub(connection: Connection & { readonly hub: string
   return {
     async publish(events) {
       const ids = await partitions();
-      const byPartition = new Map<string, EventData[]>();
+      const byPartition = new Map<string, Message[]>();
       for (const { id, bucket, body, properties } of events) {
         const partition = ids[bucket % ids.length] as string;
-        const event = { messageId: id, contentType: 'application/json', body, properties: { ...properties } };
+        const event: Message = {
+          body,
+          bodyType: 'data',
+          properties: { messageId: id, contentType: 'application/json' },
+          applicationProperties: { ...properties },
+        };
         const list = byPartition.get(partition);
         if (list) list.push(event);
         else byPartition.set(partition, [event]);
