@@ -19,6 +19,15 @@ export class DocumentsModel {
   readonly written: { readonly markerId: string; readonly write: Write }[] = [];
   private etags = 0;
 
+  /** Another one that holds the same; what was written so far is not in its list. */
+  fork(): DocumentsModel {
+    const other = new DocumentsModel();
+    other.etags = this.etags;
+    for (const [id, document] of this.documents) other.documents.set(id, document);
+    for (const [id, marker] of this.markers) other.markers.set(id, marker);
+    return other;
+  }
+
   /** https://learn.microsoft.com/azure/cosmos-db/nosql/transactional-batch */
   transact(marker: Marker, writes: readonly Write[]): GroupOutcome {
     if (this.markers.has(marker.id)) return { type: 'marked', requestCharge: 1 };

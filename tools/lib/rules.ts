@@ -33,9 +33,13 @@ export function compiled(schema: object, { allErrors = false } = {}): ValidateFu
   return ajv.compile(schema);
 }
 
-/** The rules of a data set, from its schema. */
+/** The rules of a data set of the project. */
 export function rulesOf(dataset: string): DataSetRules {
-  const schema = schemaOf(dataset);
+  return rulesIn(schemaOf(dataset));
+}
+
+/** The rules that a schema makes. */
+export function rulesIn(schema: DataSetSchema): DataSetRules {
   const { key, eventTime, deletion, media = [] } = schema['x-headwater'];
   return {
     keyProperty: key.slice(1),

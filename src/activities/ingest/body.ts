@@ -72,17 +72,20 @@ async function readUpload(
   let accepted = 0;
   let bytes = 0;
   const hash = createHash('sha256');
+  // Whatever is allowed now: a batch that was split once is read again.
+  const { maxBytes, maxRecords } =
+    batch.accepted > 0 ? { maxBytes: Infinity, maxRecords: batch.accepted } : uploads;
   const framer = framerOf(batch.format, schema, (raw) => {
-    if (++accepted > uploads.maxRecords)
-      throw unreadable('batch-too-large', `It holds more than ${uploads.maxRecords} records.`);
+    if (++accepted > maxRecords)
+      throw unreadable('batch-too-large', `It holds more than ${maxRecords} records.`);
     records.push(raw);
   });
   try {
     const stored = await openUpload(blobs, batch, upload);
     for await (const piece of decoded(hashed(stored, hash), upload.encoding)) {
       bytes += piece.length;
-      if (bytes > uploads.maxBytes)
-        throw unreadable('batch-too-large', `It is longer than ${uploads.maxBytes} bytes when decompressed.`);
+      if (bytes > maxBytes)
+        throw unreadable('batch-too-large', `It is longer than ${maxBytes} bytes when decompressed.`);
       framer.write(piece);
       if (records.length === 0) continue;
       await take(records);
@@ -111,7 +114,9 @@ async function openUpload(
 }
 
 function toUnreadable(error: unknown): unknown {
-  if (error instanceof BlobChanged) return unreadable('upload-changed', CHANGED);
+  // The archive's copy is written once: only its properties change. Read again, it is whole.
+  if (error instanceof BlobChanged && !error.blob.startsWith('archive/'))
+    return unreadable('upload-changed', CHANGED);
   if (error instanceof MalformedBody) return unreadable('malformed-body', error.text);
   const { code } = error as { code?: unknown };
   // https://nodejs.org/api/zlib.html#zlib-constants, and those of brotli

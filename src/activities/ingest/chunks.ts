@@ -1,12 +1,12 @@
 import { mapLimited } from '../../clients/once';
 import type { BatchHeader, Chunk } from '../../domain/ingest/batch';
-import { chunkName, inboxName, repeatedName } from '../../domain/ingest/names';
+import { inboxName, repeatedName, splitName } from '../../domain/ingest/names';
 import { SPLIT_LIMITS, Splitter, type ChunkRecord } from '../../domain/ingest/split';
 import { readBody, type ReadBody } from './body';
 import type { IngestDeps } from './deps';
 import { fromLines, knownAs, mustExist } from './lines';
 
-type Deps = Pick<IngestDeps, 'blobs' | 'schemas' | 'uploads'>;
+type Deps = Pick<IngestDeps, 'blobs' | 'schemas' | 'uploads' | 'splitLimits'>;
 
 /** A chunk of a batch, as activities are told of it. */
 export interface ChunkTask {
@@ -26,8 +26,9 @@ export interface Split extends ReadBody {
 const WRITES_AT_A_TIME = 4;
 
 /**
- * Splits a batch and writes its chunks; a second execution finds the same ones there. The chunk of a batch that has
- * only one is not written: whoever needs it splits the body again, which gives the same.
+ * Splits a batch and writes its chunks under its `split`, which no other execution has: another version of the app may
+ * have begun, and split otherwise. The chunk of a batch that has only one is not written: whoever needs it splits the
+ * body again, which gives the same records.
  * @throws {Unreadable} when the body is an upload that cannot be read
  */
 export async function writeChunks(deps: Deps, batch: BatchHeader): Promise<Split> {
@@ -41,7 +42,7 @@ export async function writeChunks(deps: Deps, batch: BatchHeader): Promise<Split
     const ready = held;
     held = [];
     await mapLimited(ready, WRITES_AT_A_TIME, ({ body, records }, at) =>
-      deps.blobs.create('chunks', chunkName(batch.id, first + at), knownAs(Buffer.from(body), records)),
+      deps.blobs.create('chunks', splitName(batch, first + at), knownAs(Buffer.from(body), records)),
     );
   };
   const { repeated, ...read } = await split(deps, batch, write);
@@ -50,7 +51,7 @@ export async function writeChunks(deps: Deps, batch: BatchHeader): Promise<Split
   // With one chunk, all groups of a bucket but those of large records are in sight of each other; it is the same way.
   const repeatedKeys = repeated.length > 0;
   if (repeatedKeys)
-    await deps.blobs.create('chunks', repeatedName(batch.id), Buffer.from(JSON.stringify(repeated)));
+    await deps.blobs.create('chunks', repeatedName(batch), Buffer.from(JSON.stringify(repeated)));
   return { ...read, chunks, repeatedKeys };
 }
 
@@ -61,22 +62,28 @@ export async function readChunk(
 ): Promise<readonly ChunkRecord[]> {
   if (chunks === 1) {
     const all: ChunkRecord[] = [];
+    let groups = 0;
     await split(deps, batch, async (parts) => {
-      for (const { records } of parts) all.push(...records);
+      for (const part of parts) {
+        const before = groups;
+        // One part only, unless another version of the app has made the manifest.
+        for (const one of part.records) all.push(before === 0 ? one : { ...one, group: before + one.group });
+        groups += part.chunk.groups.length;
+      }
       await Promise.resolve();
     });
     return all;
   }
-  const name = chunkName(batch.id, chunk);
+  const name = splitName(batch, chunk);
   return fromLines<ChunkRecord>(mustExist(await deps.blobs.read('chunks', name), `Chunk ${name}`));
 }
 
 /** Fingerprints of the keys that occur in several groups of a batch. */
 export async function readRepeatedKeys(
   blobs: Pick<IngestDeps['blobs'], 'read'>,
-  batchId: string,
+  batch: BatchHeader,
 ): Promise<ReadonlySet<number>> {
-  const name = repeatedName(batchId);
+  const name = repeatedName(batch);
   const content = mustExist(await blobs.read('chunks', name), `The list ${name}`);
   return new Set(JSON.parse(content.toString('utf8')) as number[]);
 }
@@ -96,7 +103,7 @@ async function split(
 ): Promise<ReadBody & { repeated: readonly number[] }> {
   const { dataset } = await deps.schemas.at(batch.dataset, batch.schemaVersion);
   let parts: Part[] = [];
-  const splitter = new Splitter(dataset.key, SPLIT_LIMITS, (chunk, body, records) =>
+  const splitter = new Splitter(dataset.key, deps.splitLimits ?? SPLIT_LIMITS, (chunk, body, records) =>
     parts.push({ chunk, body, records }),
   );
   const handOn = async (): Promise<void> => {

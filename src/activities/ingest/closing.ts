@@ -32,22 +32,11 @@ export interface Closed {
 export async function close(
   deps: Pick<IngestDeps, 'batches' | 'now'>,
   { header, etag }: SeenBatch,
-  { status, files, archive, failure }: Closing,
+  closing: Closing,
 ): Promise<Closed> {
-  const counts = sum(files.map((file) => file.counts));
-  const requestCharge = Math.round(files.reduce((total, file) => total + file.requestCharge, 0) * 100) / 100;
-  const completedAt = deps.now().toISOString();
-  const summary: Partial<Batch> = {
-    status,
-    completedAt,
-    counts,
-    requestCharge,
-    ...(archive ? { archive } : { chunks: [] }),
-    ...(failure ? { failure } : {}),
-  };
   for (let condition = etag; ;) {
-    const updated = await deps.batches.update(header.id, condition, summary);
-    if (updated.type === 'updated') return { status, counts };
+    const closed = await closeAsSeen(deps, { header, etag: condition }, closing);
+    if (closed) return closed;
     const found = await deps.batches.read(header.id);
     if (!found) throw new Error(`Batch ${header.id} has no document.`);
     const { batch } = found;
@@ -55,4 +44,24 @@ export async function close(
       return { status: batch.status, ...(batch.counts ? { counts: batch.counts } : {}) };
     condition = found.etag;
   }
+}
+
+/** As {@link close}, but only if nobody has changed the batch since it was seen; else undefined. */
+export async function closeAsSeen(
+  deps: Pick<IngestDeps, 'batches' | 'now'>,
+  { header, etag }: SeenBatch,
+  { status, files, archive, failure }: Closing,
+): Promise<Closed | undefined> {
+  const counts = sum(files.map((file) => file.counts));
+  const requestCharge = Math.round(files.reduce((total, file) => total + file.requestCharge, 0) * 100) / 100;
+  const summary: Partial<Batch> = {
+    status,
+    completedAt: deps.now().toISOString(),
+    counts,
+    requestCharge,
+    ...(archive ? { archive } : { chunks: [] }),
+    ...(failure ? { failure } : {}),
+  };
+  const updated = await deps.batches.update(header.id, etag, summary);
+  return updated.type === 'updated' ? { status, counts } : undefined;
 }

@@ -3,6 +3,7 @@ import type { Blobs } from '../../clients/blobs';
 import type { Documents } from '../../clients/documents';
 import type { RecordsHub } from '../../clients/hub';
 import type { Schemas } from '../../clients/schemas';
+import type { SplitLimits } from '../../domain/ingest/split';
 
 /** What the activities of a batch work with. */
 export interface IngestDeps {
@@ -17,6 +18,8 @@ export interface IngestDeps {
     readonly maxBytes: number;
     readonly maxRecords: number;
   };
+  /** Those of production, when left out. */
+  readonly splitLimits?: SplitLimits;
   readonly groupConcurrency: number;
   readonly markerTtlSeconds: number;
   readonly fanOut: number;

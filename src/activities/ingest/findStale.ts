@@ -31,7 +31,7 @@ const WRITES_AT_A_TIME = 8;
 export function createFindStale({ blobs }: Pick<IngestDeps, 'blobs'>) {
   return async function findStale(task: { batch: BatchHeader; chunks: number }): Promise<number[]> {
     const { batch, chunks } = task;
-    const repeated = await readRepeatedKeys(blobs, batch.id);
+    const repeated = await readRepeatedKeys(blobs, batch);
     const receivedAt = Date.parse(batch.receivedAt);
     const newest = new Map<string, Newest>();
     // Two passes: where the newest record of a key is shows only at the end.

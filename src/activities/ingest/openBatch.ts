@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   headerOf,
   isClosed,
@@ -8,7 +9,7 @@ import {
 import { archiveUpload } from './archiveBatch';
 import { Unreadable } from './body';
 import { writeChunks, type Split } from './chunks';
-import { close } from './closing';
+import { closeAsSeen } from './closing';
 import type { IngestDeps } from './deps';
 
 /** A batch as somebody saw it: whoever changes it since makes the ETag stale. */
@@ -38,52 +39,58 @@ type Deps = Pick<IngestDeps, 'batches' | 'blobs' | 'schemas' | 'uploads' | 'fanO
  */
 export function createOpenBatch(deps: Deps) {
   return async function openBatch(input: SeenBatch): Promise<Opened> {
-    const { fanOut } = deps;
-    const batchId = input.header.id;
-    let seen: SeenBatch | undefined = input;
     // Bounded by the few writers a batch document has; each conflict means that one of them got ahead.
-    for (;;) {
-      if (!seen) {
-        const found = await deps.batches.read(batchId);
-        if (!found) throw new Error(`Batch ${batchId} has no document.`);
-        const { batch, etag } = found;
-        if (isClosed(batch.status)) return { type: 'closed', status: batch.status };
-        seen = { header: headerOf(batch), etag };
-        if (batch.chunks)
-          return {
-            type: 'opened',
-            ...seen,
-            chunks: batch.chunks.length,
-            fanOut,
-            ...mark(batch.repeatedKeys),
-          };
-      }
-      const split = await splitOrFail(deps, seen.header);
-      if ('code' in split) {
-        const { status } = await close(deps, seen, { status: 'failed', files: [], failure: split });
-        return { type: 'closed', status };
-      }
-      const { chunks, repeatedKeys, accepted, bodySha256 } = split;
-      const header = seen.header.upload ? { ...seen.header, accepted, bodySha256 } : seen.header;
-      const updated = await deps.batches.update(batchId, seen.etag, {
-        status: 'running',
-        chunks,
-        ...mark(repeatedKeys),
-        ...(header.upload ? { accepted, bodySha256 } : {}),
-      });
-      if (updated.type === 'updated')
-        return {
-          type: 'opened',
-          header,
-          etag: updated.etag,
-          chunks: chunks.length,
-          fanOut,
-          ...mark(repeatedKeys),
-        };
-      seen = undefined;
+    for (let seen = input; ;) {
+      const opened = await splitAndOpen(deps, seen);
+      if (opened) return opened;
+      const found = await lookAgain(deps, input.header.id);
+      if ('type' in found) return found;
+      seen = found;
     }
   };
 }
+
+/**
+ * Undefined: somebody has changed the batch since it was seen. That may have been another execution which has read the
+ * upload, before it or its bounds were changed: so not even what cannot be read is closed then.
+ */
+async function splitAndOpen(deps: Deps, seen: SeenBatch): Promise<Opened | undefined> {
+  const named = { ...seen.header, split: randomUUID() };
+  const split = await splitOrFail(deps, named);
+  if ('code' in split) {
+    const failed = await closeAsSeen(deps, seen, { status: 'failed', files: [], failure: split });
+    return failed && { type: 'closed', status: failed.status };
+  }
+  const { chunks, repeatedKeys, accepted, bodySha256 } = split;
+  const found = named.upload ? { accepted, bodySha256 } : {};
+  const updated = await deps.batches.update(named.id, seen.etag, {
+    status: 'running',
+    chunks,
+    split: named.split,
+    ...mark(repeatedKeys),
+    ...found,
+  });
+  if (updated.type === 'conflict') return undefined;
+  const header = { ...named, ...found };
+  return toOpened(deps, { header, etag: updated.etag }, chunks.length, repeatedKeys);
+}
+
+/** What became of a batch that was seen in another state. */
+async function lookAgain(deps: Deps, id: string): Promise<Opened | SeenBatch> {
+  const found = await deps.batches.read(id);
+  if (!found) throw new Error(`Batch ${id} has no document.`);
+  const { batch, etag } = found;
+  if (isClosed(batch.status)) return { type: 'closed', status: batch.status };
+  const seen = { header: headerOf(batch), etag };
+  return batch.chunks ? toOpened(deps, seen, batch.chunks.length, batch.repeatedKeys) : seen;
+}
+
+const toOpened = (
+  { fanOut }: Deps,
+  seen: SeenBatch,
+  chunks: number,
+  repeatedKeys: boolean | undefined,
+): Opened => ({ type: 'opened', ...seen, chunks, fanOut, ...mark(repeatedKeys) });
 
 const mark = (repeatedKeys: boolean | undefined): { repeatedKeys?: true } =>
   repeatedKeys === true ? { repeatedKeys } : {};

@@ -1,7 +1,7 @@
 import { mapLimited } from '../../clients/once';
 import type { BatchHeader } from '../../domain/ingest/batch';
 import type { Media } from '../../domain/ingest/media';
-import { chunkName } from '../../domain/ingest/names';
+import { chunkName, splitName } from '../../domain/ingest/names';
 import type { ChunkRecord } from '../../domain/ingest/split';
 import { validateRecord, type QuarantinedRecord, type ValidRecord } from '../../domain/ingest/validation';
 import { readChunk, type ChunkTask } from './chunks';
@@ -35,7 +35,7 @@ export function createValidateChunk(deps: Deps) {
     const outcome = await deps.blobs.create('validated', name, knownAs(Buffer.from(lines), valid), {
       metadata,
     });
-    if (task.chunks > 1) deps.blobs.forget('chunks', name);
+    if (task.chunks > 1) deps.blobs.forget('chunks', splitName(batch, chunk));
     if (outcome === 'created') return { valid: valid.length, quarantined: quarantined.length };
     return countsIn(name, await deps.blobs.metadata('validated', name));
   };

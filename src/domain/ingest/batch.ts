@@ -72,6 +72,8 @@ export interface BatchHeader {
   readonly upload?: Upload;
   /** The batch whose records these are. */
   readonly redriveOf?: string;
+  /** Which execution of the split has made its chunks; absent before. Others may have left some, too. */
+  readonly split?: string;
 }
 
 export interface Upload {

@@ -1,4 +1,4 @@
-import type { Batch, Format } from './batch';
+import type { Batch, BatchHeader, Format } from './batch';
 
 /** Blob containers of the app. */
 export const CONTAINERS = [
@@ -43,14 +43,23 @@ function extension({ format, upload }: Pick<Batch, 'format' | 'upload'>): string
   return EXTENSIONS[format] + (encoding === undefined ? '' : encoding === 'gzip' ? '.gz' : '.br');
 }
 
-/** A chunk's records, what validation made of them, and the verdicts: one blob each, created once. */
+/** What validation made of a chunk's records, and the verdicts: one blob each, created once. */
 export const chunkName = (batchId: string, chunk: number): string => `${batchId}/${five(chunk)}.ndjson`;
 
 /** The records of a validated chunk that are stale, because a newer one of their key is in another group of the batch. */
 export const staleName = (batchId: string, chunk: number): string => `${batchId}/${five(chunk)}.stale.ndjson`;
 
+type SplitBatch = Pick<BatchHeader, 'id' | 'split'>;
+
+/** A folder for each execution of the split: two versions of the app may split otherwise. */
+const splitFolder = ({ id, split }: SplitBatch): string => (split === undefined ? id : `${id}/${split}`);
+
+/** A chunk's records. */
+export const splitName = (batch: SplitBatch, chunk: number): string =>
+  `${splitFolder(batch)}/${five(chunk)}.ndjson`;
+
 /** Fingerprints of the keys that occur in several groups of a batch. */
-export const repeatedName = (batchId: string): string => `${batchId}/repeated.json`;
+export const repeatedName = (batch: SplitBatch): string => `${splitFolder(batch)}/repeated.json`;
 
 /** The chunk that a blob name of {@link chunkName} belongs to. */
 export const chunkNumber = (name: string): number =>

@@ -52,8 +52,9 @@ async function store(deps: TriggerDeps, { body, ...fixed }: Reception, id: strin
       if (reserved.created) return { replayed: false, batch, etag: reserved.etag };
       const { batch: winner, etag } = reserved.existing;
       if (body && winner.contentHash !== batch.contentHash) await deps.blobs.remove('inbox', inbox);
-      // Ours: the answer to an earlier attempt got lost.
-      if (attempt > 1 && winner.receivedAt === batch.receivedAt) return { replayed: false, batch, etag };
+      // Ours: the answer to an earlier attempt got lost. The sweep may have started it since.
+      const isOurs = attempt > 1 && winner.receivedAt === batch.receivedAt;
+      if (isOurs && winner.status === 'accepted') return { replayed: false, batch, etag };
       return replay(winner, batch);
     } catch (error) {
       if (error instanceof Problem || attempt === ATTEMPTS) throw error;
