@@ -1,0 +1,180 @@
+import { performance } from 'node:perf_hooks';
+import { Verifier, type Accepted } from './accepted';
+import { bodyOf, type Body } from './bodies';
+import { DOORS, doorOf, type Door } from './doors';
+import { tagOf } from './good';
+import { growthOf, processes, type Growth, type ProcessSample } from './memory';
+import { countFaults, finalFaults, probeFaults } from './stores';
+import { visit, type Lane } from './visits';
+import { startWorld, type World } from './world';
+
+export interface BodiesOptions {
+  readonly seed: number;
+  readonly count: number;
+  /** This body alone. */
+  readonly only?: number;
+  /** An answer that takes longer (ms) counts as a hang. */
+  readonly slowestMs?: number;
+  readonly onGroup?: (done: number, samples: readonly ProcessSample[]) => void;
+  /** Is told of each body and what came of it. */
+  readonly onVisit?: (body: Body, door: Door, outcome: string) => void;
+}
+
+/** What came of the bodies at one door. */
+export interface DoorResult {
+  readonly door: string;
+  /** How many by the problem's code, or the status. */
+  readonly outcomes: ReadonlyMap<string, number>;
+  readonly slowestMs: number;
+}
+
+export interface BodiesResult {
+  readonly doors: readonly DoorResult[];
+  readonly memory: readonly Growth[];
+  readonly batches: number;
+  readonly documents: number;
+  readonly seconds: number;
+  /** What is wrong, in words; with the number of the body where it is one. */
+  readonly faults: readonly string[];
+}
+
+/** Bodies on their way at the same time. */
+const LANES = 16;
+
+/** Bodies after which all is looked at. */
+const GROUP = 250;
+
+/** Several seconds: what takes longer hangs. On a machine under load nothing here takes one. */
+const SLOWEST_MS = 10_000;
+
+const WARM_UP = 0.2;
+
+/** Sends hostile bodies to every door, and holds what comes of each against what was sent. */
+export async function runBodies(options: BodiesOptions): Promise<BodiesResult> {
+  const world = await startWorld();
+  try {
+    return await new Run(world, options).run();
+  } finally {
+    await world.dispose();
+  }
+}
+
+class Run {
+  private readonly verifier: Verifier;
+  private readonly lanes: Lane[] = Array.from({ length: LANES }, () => ({}));
+  private readonly outcomes = new Map(DOORS.map(({ name }) => [name, new Map<string, number>()]));
+  private readonly slowest = new Map<string, number>();
+  private readonly faults: string[] = [];
+  private readonly samples: ProcessSample[][] = [];
+
+  constructor(
+    private readonly world: World,
+    private readonly options: BodiesOptions,
+  ) {
+    this.verifier = new Verifier(world);
+  }
+
+  async run(): Promise<BodiesResult> {
+    const started = performance.now();
+    const { count, only } = this.options;
+    const numbers = only === undefined ? Array.from({ length: count }, (_, number) => number) : [only];
+    const first = this.pids();
+    for (let at = 0; at < numbers.length; at += GROUP) await this.group(numbers.slice(at, at + GROUP));
+    this.faults.push(...(await finalFaults(this.world, this.verifier)));
+    const last = this.pids();
+    if (first !== last) this.faults.push(`The processes were ${first}, and are ${last}: one has ended.`);
+    const memory = growthOf(this.samples, WARM_UP);
+    if (only === undefined) this.faults.push(...memoryFaults(memory));
+    return {
+      doors: Array.from(this.outcomes, ([door, outcomes]) => ({
+        door,
+        outcomes,
+        slowestMs: this.slowest.get(door) ?? 0,
+      })),
+      memory,
+      batches: this.verifier.batches.size,
+      documents: this.verifier.documents.size,
+      seconds: (performance.now() - started) / 1000,
+      faults: this.faults,
+    };
+  }
+
+  private pids(): string {
+    return processes(this.world.hw.cloud)
+      .map(({ name, pid }) => `${name} ${pid}`)
+      .join(', ');
+  }
+
+  /** Sends some bodies, waits for what was accepted, and counts the stores. */
+  private async group(numbers: readonly number[]): Promise<void> {
+    const accepted: Accepted[] = [];
+    await this.inLanes(numbers, async (number, lane) => {
+      const one = await this.visit(number, lane);
+      if (one) accepted.push(one);
+    });
+    await this.inLanes(accepted, async (one) => {
+      const faults = await this.verifier.batch(one).catch((error: unknown) => [String(error)]);
+      this.report(one.body, faults);
+    });
+    const [from, to] = [numbers[0] ?? 0, numbers.at(-1) ?? 0];
+    const subscriptions = 1 + this.lanes.filter(({ subscription }) => subscription).length;
+    const faults = [
+      ...(await probeFaults(this.world, this.verifier, from)),
+      ...(await countFaults(this.world, this.verifier, subscriptions)),
+    ];
+    this.faults.push(...faults.map((fault) => `after the bodies ${from} to ${to}: ${fault}`));
+    this.samples.push(processes(this.world.hw.cloud));
+    this.options.onGroup?.(to + 1, this.samples.at(-1) ?? []);
+  }
+
+  private async inLanes<T>(items: readonly T[], use: (item: T, lane: Lane) => Promise<void>): Promise<void> {
+    const left = items.values();
+    await Promise.all(
+      this.lanes.map(async (lane) => {
+        for (const item of left) await use(item, lane);
+      }),
+    );
+  }
+
+  private async visit(number: number, lane: Lane): Promise<Accepted | undefined> {
+    const { seed, slowestMs = SLOWEST_MS } = this.options;
+    const door = doorOf(number);
+    const body = bodyOf(seed, number, door, tagOf(seed, number));
+    try {
+      const { outcome, ms, faults, accepted } = await visit(this.world, door, body, lane);
+      const outcomes = this.outcomes.get(door.name);
+      outcomes?.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+      this.slowest.set(door.name, Math.max(this.slowest.get(door.name) ?? 0, ms));
+      this.report(body, faults);
+      if (ms > slowestMs) this.report(body, [`The answer took ${Math.round(ms)} ms.`]);
+      if (accepted) this.verifier.batches.add(accepted.batchId);
+      this.options.onVisit?.(body, door, outcome);
+      return accepted;
+    } catch (error) {
+      this.report(body, [`There was no answer: ${causeOf(error)}`]);
+      return undefined;
+    }
+  }
+
+  private report(body: Body, faults: readonly string[]): void {
+    const { seed } = this.options;
+    const where = `body ${body.number} (${doorOf(body.number).name}, ${body.kind})`;
+    const repeat = `npm run test:bodies -- --seed ${seed} --only ${body.number}`;
+    this.faults.push(...faults.map((fault) => `${where}: ${fault}\n    ${repeat}`));
+  }
+}
+
+function causeOf(error: unknown): string {
+  const { message, cause } = error as Error & { cause?: { code?: string; message?: string } };
+  return `${message} ${cause?.code ?? cause?.message ?? ''}`.trim();
+}
+
+const MIB = 1024 * 1024;
+
+function memoryFaults(memory: readonly Growth[]): string[] {
+  return memory
+    .filter(({ warm, end, allowed }) => end - warm > allowed)
+    .map(
+      ({ name, warm, end }) => `${name} grew from ${Math.round(warm / MIB)} to ${Math.round(end / MIB)} MiB`,
+    );
+}
