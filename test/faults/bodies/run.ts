@@ -4,11 +4,8 @@ import { table } from '../../../tools/lib/table';
 import { bodyOf } from './bodies';
 import { doorOf } from './doors';
 import { tagOf } from './good';
-import type { ProcessSample } from './memory';
+import { mib, type MemorySample } from './memory';
 import { runBodies, type BodiesResult } from './run-bodies';
-
-const MIB = 1024 * 1024;
-const mib = (bytes: number): string => `${Math.round(bytes / MIB)} MiB`;
 
 /** Faults printed; the first ones tell most. */
 const MAX_PRINTED = 50;
@@ -59,11 +56,11 @@ function show(seed: number, number: number): void {
     console.log(`base64 of its beginning: ${some.toString('base64')}`);
 }
 
-function progress(count: number): (done: number, samples: readonly ProcessSample[]) => void {
+function progress(count: number): (done: number, samples: readonly MemorySample[]) => void {
   const started = performance.now();
   return (done, samples) => {
     const rate = Math.round((done * 1000) / (performance.now() - started));
-    const memory = samples.map(({ name, rss }) => `${name} ${rss === undefined ? '?' : mib(rss)}`).join(', ');
+    const memory = samples.map(({ name, live }) => `${name} ${mib(live)}`).join(', ');
     console.log(`${done} of ${count} (${rate}/s): ${memory}`);
   };
 }
@@ -86,14 +83,13 @@ function print({ doors, memory, batches, documents, seconds, faults }: BodiesRes
   const slowest = doors.map(({ door, slowestMs }) => [door, `${Math.round(slowestMs)} ms`]);
   console.log(`\n${table(['door', 'slowest answer'], slowest)}`);
   if (all) {
-    const grown = memory.map(({ name, warm, end, most, allowed }) => [
-      name,
-      mib(warm),
-      mib(end),
-      mib(most),
-      mib(allowed),
-    ]);
-    console.log(`\n${table(['process', 'after warm-up', 'at the end', 'at most', 'may grow by'], grown)}`);
+    const grown = memory.flatMap(({ name, live, resident }) =>
+      Object.entries({ live, resident }).map(([what, { warm, end, most, allowed }]) => [
+        `${name}, ${what}`,
+        ...[warm, end, most, allowed].map(mib),
+      ]),
+    );
+    console.log(`\n${table(['memory', 'after warm-up', 'at the end', 'at most', 'may grow by'], grown)}`);
   }
   console.log(`\n${batches} batches, ${documents} documents, ${Math.round(seconds)} s`);
   for (const fault of faults.slice(0, MAX_PRINTED)) console.log(`FAIL ${fault}`);

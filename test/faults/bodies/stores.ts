@@ -51,7 +51,7 @@ export async function probeFaults(world: World, verifier: Verifier, number: numb
   const record = { path: `probe/${number}`, size: number, note: 'å "quoted"' };
   const { batchId } = await api.post('things', `${JSON.stringify(record)}\n`);
   verifier.batches.add(batchId);
-  const { counts } = await api.closed(batchId, { pollMs: 50 });
+  const { counts } = await api.closed(batchId, { pollMs: 50, timeoutMs: 60_000 });
   verifier.documents.add(`things/${record.path}`);
   verifier.published += counts.upserted;
   const faults = unequal('a good record afterwards', counts.upserted, 1);

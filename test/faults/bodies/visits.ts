@@ -145,7 +145,8 @@ async function patchSubscription(world: World, body: Body, lane: Lane): Promise<
   const said = objectMeaning(body, PATCH_TYPES);
   if (answer.status !== 200) {
     const codes = 'object' in said ? ['invalid-subscription', 'invalid-filter'] : said.refusals;
-    const faults = refusalFaults(answer, body.kind === 'good' ? [] : codes);
+    // A good filter may be too much together with the one that is there.
+    const faults = refusalFaults(answer, body.kind === 'good' ? ['invalid-filter'] : codes);
     return visited(answer, [...faults, ...(await settingFaults(world, id, settings))]);
   }
   if (!('object' in said))

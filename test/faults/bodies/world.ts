@@ -7,6 +7,7 @@ import { copyApp, headwater, type Headwater } from '../../support/headwater';
 import { HAS } from './doors';
 import type { Limits } from './expected';
 import type { Takes } from './meaning';
+import { MemoryProbe } from './memory';
 
 /** Low, so that what goes beyond them is cheap. */
 export const LIMITS: Limits = { bytes: 4 * 1024 * 1024, records: 2000 };
@@ -55,6 +56,7 @@ export interface World {
   readonly consumer: Consumer;
   /** Consents to whatever it is sent: the receiver of subscriptions that bodies make and change. */
   readonly consenting: Consumer;
+  readonly memory: MemoryProbe;
   dispose(): Promise<void>;
 }
 
@@ -63,8 +65,10 @@ export async function startWorld(): Promise<World> {
   const schemas = join(copyApp(folder), 'schemas');
   for (const [name, schema] of Object.entries(SCHEMAS))
     writeFileSync(join(schemas, `${name}.json`), JSON.stringify(schema));
+  const memory = new MemoryProbe();
   const hw = await headwater({
     folder,
+    environment: memory.environment,
     settings: {
       HEADWATER_MAX_BATCH_BYTES: String(LIMITS.bytes),
       HEADWATER_MAX_BATCH_RECORDS: String(LIMITS.records),
@@ -86,8 +90,10 @@ export async function startWorld(): Promise<World> {
       subscriptions,
       consumer,
       consenting,
+      memory,
       async dispose() {
         await hw.dispose();
+        memory.dispose();
         await Promise.all([consumer.close(), consenting.close()]);
       },
     };
