@@ -9,10 +9,13 @@ import { record, settingOf } from './lib/results';
 import { bare } from './bare';
 import { batch } from './batch';
 import { batches } from './batches';
+import { big } from './big';
+import { csv } from './csv';
 import { egress } from './egress';
 import { egress40 } from './egress-40';
 import { egressHang } from './egress-hang';
 import { fanout } from './fanout';
+import { media } from './media';
 import { orchestrations } from './orchestrations';
 import { start } from './start';
 
@@ -22,6 +25,9 @@ const BENCHES: readonly Bench[] = [
   bare,
   batch,
   batches,
+  big,
+  csv,
+  media,
   egress,
   egress40,
   egressHang,

@@ -1,4 +1,5 @@
 import type { Connection } from './clients/connection';
+import { MAX_GRANT_MINUTES } from './domain/ingest/upload';
 
 /** The app's configuration: read once, checked, frozen. Names of settings stand in `docs/configuration.md`. */
 export interface Config {
@@ -13,7 +14,13 @@ export interface Config {
     readonly batchRecords: number;
     /** batches accepted but not closed */
     readonly batchesInFlight: number;
+    /** bytes of an upload, as it is put and when decompressed */
+    readonly uploadBytes: number;
+    /** records of a batch that is made of an upload */
+    readonly uploadRecords: number;
   };
+  /** How long the link of an upload can be written to, ms. */
+  readonly uploadGrantMs: number;
   /** How long an idempotency key is remembered, ms. */
   readonly idempotencyLifetimeMs: number;
   /** Activities of one batch that run at the same time. */
@@ -65,6 +72,7 @@ export interface Config {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const MiB = 1024 * 1024;
+const GiB = 1024 * MiB;
 
 const DAY_MS = 86_400_000;
 
@@ -172,7 +180,10 @@ export function readConfig(env: Environment): Config {
       batchBytes: settings.integer('HEADWATER_MAX_BATCH_BYTES', 32 * MiB, 1),
       batchRecords: settings.integer('HEADWATER_MAX_BATCH_RECORDS', 50_000, 1),
       batchesInFlight: settings.integer('HEADWATER_MAX_BATCHES_IN_FLIGHT', 1_000, 1),
+      uploadBytes: settings.integer('HEADWATER_MAX_UPLOAD_BYTES', 2 * GiB, 1),
+      uploadRecords: settings.integer('HEADWATER_MAX_UPLOAD_RECORDS', 2_000_000, 1),
     },
+    uploadGrantMs: settings.integer('HEADWATER_UPLOAD_MINUTES', 60, 1, MAX_GRANT_MINUTES) * 60_000,
     idempotencyLifetimeMs: settings.integer('HEADWATER_IDEMPOTENCY_HOURS', 24, 1) * 3_600_000,
     fanOut: settings.integer('HEADWATER_FAN_OUT', 16, 1),
     groupConcurrency: settings.integer('HEADWATER_GROUP_CONCURRENCY', 8, 1),

@@ -56,6 +56,7 @@ const ingest: TriggerDeps = {
   documents,
   hub: createRecordsHub(config.eventHubs),
   schemas,
+  uploads: { maxBytes: config.limits.uploadBytes, maxRecords: config.limits.uploadRecords },
   groupConcurrency: config.groupConcurrency,
   markerTtlSeconds: config.markerTtlSeconds,
   fanOut: config.fanOut,

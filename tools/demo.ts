@@ -1,13 +1,13 @@
 /**
- * `npm run demo`: a whole Headwater on free ports in a temporary folder, the samples through it and on to two
- * consumers, one of which refuses 40 % of what it is sent. Every count is checked: against the samples' manifest, by a
+ * `npm run demo`: a whole Headwater on free ports in a temporary folder, the samples of all data sets through it (JSON,
+ * NDJSON, CSV, gzip, with images) and on to two consumers, one of which refuses 40 % of what it is sent. Every count is checked: against the samples' manifest, by a
  * recount of hub, archive and Cosmos through the SDKs, by what the consumers hold in the end, and by the ledger.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Api, type BatchReport } from './lib/api';
-import { APP_DIR, requireNode24, startHeadwater } from './lib/app';
+import { requireNode24, startHeadwater } from './lib/app';
 import {
   agreed,
   QUICK_RETRIES,
@@ -15,24 +15,9 @@ import {
   startConsumers,
   type DemoConsumer,
 } from './lib/demo-consumers';
-import { Recount } from './lib/recount';
+import { postedBody, readManifest, type Manifest, type ManifestFile } from './lib/manifest';
+import { Recount, type StoredDocument } from './lib/recount';
 import { table } from './lib/table';
-
-interface SampleFile {
-  readonly path: string;
-  readonly dataSet: string;
-  readonly contentType: string;
-  readonly records: number;
-  readonly bytes: number;
-  readonly sha256: string;
-  readonly expected: Readonly<Record<string, number>>;
-  readonly bad: readonly { readonly index: number; readonly keyword: string; readonly pointer: string }[];
-}
-
-interface Manifest {
-  readonly files: readonly SampleFile[];
-  readonly after: { readonly liveDocuments: number; readonly tombstones: number; readonly versions: number };
-}
 
 /** Collects what does not agree, so that all of it is shown. */
 class Checks {
@@ -45,7 +30,7 @@ class Checks {
   }
 }
 
-function checkReport(checks: Checks, file: SampleFile, report: BatchReport): void {
+function checkReport(checks: Checks, file: ManifestFile, report: BatchReport): void {
   checks.equal(`${file.path} accepted`, report.counts.accepted, file.records);
   checks.equal(`${file.path} inFlight`, report.counts.inFlight, 0);
   for (const [verdict, count] of Object.entries(file.expected)) {
@@ -59,14 +44,63 @@ function checkReport(checks: Checks, file: SampleFile, report: BatchReport): voi
   checks.equal(`${file.path} archive hash`, report.archive?.sha256, file.sha256);
 }
 
-async function checkRecords(checks: Checks, api: Api, file: SampleFile, report: BatchReport): Promise<void> {
+async function checkRecords(
+  checks: Checks,
+  api: Api,
+  file: ManifestFile,
+  report: BatchReport,
+): Promise<void> {
   const records = await Array.fromAsync(api.records(report.batchId, '?maxpagesize=500'));
   checks.equal(`${file.path} listed records`, new Set(records.map(({ index }) => index)).size, file.records);
   const byIndex = new Map(records.map((record) => [record.index, record]));
-  for (const { index, keyword, pointer } of file.bad) {
+  for (const { index, keyword, pointer, line } of file.bad) {
+    checks.equal(`${file.path} record ${index} line`, byIndex.get(index)?.line, line);
     const errors = byIndex.get(index)?.errors ?? [];
     const named = errors.some((error) => error.keyword === keyword && error.pointer === pointer);
     checks.equal(`${file.path} record ${index} says ${keyword} at "${pointer}"`, named, true);
+  }
+}
+
+const dataSetOf = ({ pk }: StoredDocument): string => pk.slice(0, pk.lastIndexOf(':'));
+
+function checkDocuments(
+  checks: Checks,
+  documents: readonly StoredDocument[],
+  after: Manifest['after'],
+): void {
+  const byDataSet = Map.groupBy(documents, dataSetOf);
+  checks.equal(
+    'Cosmos: data sets',
+    [...byDataSet.keys()].toSorted().join(),
+    Object.keys(after).toSorted().join(),
+  );
+  for (const [dataSet, expected] of Object.entries(after)) {
+    const stored = byDataSet.get(dataSet) ?? [];
+    const tombstones = stored.filter(({ _hw }) => _hw.deleted).length;
+    checks.equal(`Cosmos: live documents of ${dataSet}`, stored.length - tombstones, expected.liveDocuments);
+    checks.equal(`Cosmos: tombstones of ${dataSet}`, tombstones, expected.tombstones);
+    const versions = stored.reduce((total, { _hw }) => total + _hw.version, 0);
+    checks.equal(`Cosmos: versions of ${dataSet}`, versions, expected.versions);
+  }
+}
+
+/** Each image is stored once, whatever refers to it, and is what its reference says. */
+async function checkImages(
+  checks: Checks,
+  recount: Recount,
+  documents: readonly StoredDocument[],
+): Promise<void> {
+  const references = documents.flatMap(({ data }) => {
+    const image = data['image_base64'] as { path: string; sha256: string; bytes: number } | undefined;
+    return image ? [image] : [];
+  });
+  const images = new Map(references.map((image) => [image.path, image]));
+  checks.equal('images: some', images.size > 0, true);
+  checks.equal('images: blobs', (await recount.blobNames('media')).length, images.size);
+  for (const { path, sha256, bytes } of images.values()) {
+    const stored = await recount.archived(path);
+    checks.equal(`images: hash of ${path}`, stored?.sha256, sha256);
+    checks.equal(`images: bytes of ${path}`, stored?.bytes, bytes);
   }
 }
 
@@ -77,11 +111,9 @@ async function checkStores(
   reports: readonly BatchReport[],
 ): Promise<void> {
   const documents = await recount.documents();
-  const tombstones = documents.filter(({ _hw }) => _hw.deleted).length;
-  checks.equal('Cosmos: live documents', documents.length - tombstones, manifest.after.liveDocuments);
-  checks.equal('Cosmos: tombstones', tombstones, manifest.after.tombstones);
+  checkDocuments(checks, documents, manifest.after);
+  await checkImages(checks, recount, documents);
   const versions = documents.reduce((total, { _hw }) => total + _hw.version, 0);
-  checks.equal('Cosmos: versions', versions, manifest.after.versions);
   checks.equal(
     'verdicts: upserted',
     reports.reduce((total, { counts }) => total + counts.upserted, 0),
@@ -149,7 +181,7 @@ function show(manifest: Manifest, reports: readonly BatchReport[]): void {
 
 async function main(): Promise<void> {
   requireNode24();
-  const manifest = JSON.parse(readFileSync(join(APP_DIR, 'data', 'manifest.json'), 'utf8')) as Manifest;
+  const manifest = readManifest();
   const folder = mkdtempSync(join(tmpdir(), 'headwater-demo-'));
   const cloud = await startHeadwater({
     stateDir: join(folder, 'state'),
@@ -160,11 +192,10 @@ async function main(): Promise<void> {
   let consumers: readonly DemoConsumer[] = [];
   try {
     const api = new Api(cloud.url, cloud.keys.functions.function);
-    consumers = await startConsumers(api);
+    consumers = await startConsumers(api, Object.keys(manifest.after));
     const reports: BatchReport[] = [];
     for (const file of manifest.files) {
-      const body = readFileSync(join(APP_DIR, 'data', file.path));
-      const { batchId } = await api.post(file.dataSet, body, { contentType: file.contentType });
+      const { batchId } = await api.post(file.dataSet, postedBody(file), file);
       const report = await api.closed(batchId);
       reports.push(report);
       checkReport(checks, file, report);

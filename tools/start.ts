@@ -1,11 +1,10 @@
-/** `npm start`: the local cloud with Headwater in it, and a first batch on an empty store. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+/** `npm start`: the local cloud with Headwater in it, and a first batch of each data set on an empty store. */
 import { parseArgs } from 'node:util';
 import { disposeOnSignals, type LocalCloud } from '../local/start';
 import { Api, type BatchReport } from './lib/api';
 import { CONSUMER_PORT } from './lib/subscriptions';
-import { APP_DIR, requireNode24, startHeadwater } from './lib/app';
+import { requireNode24, startHeadwater } from './lib/app';
+import { postedBody, readManifest, type ManifestFile } from './lib/manifest';
 import { table, twoColumns } from './lib/table';
 
 const USAGE = `Usage: npm start -- [options]
@@ -15,9 +14,7 @@ const USAGE = `Usage: npm start -- [options]
   --port N           port of the API (default: 7071; 0 asks for a free one)
   --store-ports A,B,C  ports of blob, event hubs and cosmos (default: 10000,5672,8081)
   --workers N        processes that run the app (default: 1)
-  --no-sample        do not ingest the sample on an empty store`;
-
-const SAMPLE = 'products/products-1000.ndjson';
+  --no-sample        do not ingest the samples on an empty store`;
 
 interface Options {
   readonly fresh: boolean;
@@ -73,12 +70,30 @@ async function isEmpty(cloud: LocalCloud): Promise<boolean> {
   return new Recount(cloud.settings).isEmpty();
 }
 
-async function ingestSample(api: Api): Promise<{ report: BatchReport; milliseconds: number }> {
-  const started = performance.now();
-  const body = readFileSync(join(APP_DIR, 'data', SAMPLE));
-  const { batchId } = await api.post('products', body, { idempotencyKey: 'first sample' });
-  const report = await api.closed(batchId, { pollMs: 25 });
-  return { report, milliseconds: Math.round(performance.now() - started) };
+interface Ingested {
+  readonly file: ManifestFile;
+  readonly report: BatchReport;
+  readonly milliseconds: number;
+}
+
+/** The first file of each data set. */
+async function ingestSamples(api: Api, files: readonly ManifestFile[]): Promise<Ingested[]> {
+  const ingested: Ingested[] = [];
+  for (const file of firstOfEach(files)) {
+    const body = postedBody(file);
+    const started = performance.now();
+    const { batchId } = await api.post(file.dataSet, body, {
+      ...file,
+      idempotencyKey: `first sample of ${file.dataSet}`,
+    });
+    const report = await api.closed(batchId, { pollMs: 25 });
+    ingested.push({ file, report, milliseconds: Math.round(performance.now() - started) });
+  }
+  return ingested;
+}
+
+function firstOfEach(files: readonly ManifestFile[]): ManifestFile[] {
+  return [...Map.groupBy(files, ({ dataSet }) => dataSet).values()].flatMap(([first]) => first ?? []);
 }
 
 function printEndpoints(cloud: LocalCloud): void {
@@ -94,36 +109,49 @@ function printEndpoints(cloud: LocalCloud): void {
   );
 }
 
-function printSample({ report, milliseconds }: { report: BatchReport; milliseconds: number }): void {
-  const { accepted, inFlight, ...verdicts } = report.counts;
-  const names = Object.entries(verdicts).filter(([, count]) => count > 0);
+const SHOWN = ['accepted', 'upserted', 'stale', 'quarantined', 'inFlight'] as const;
+
+function printSamples(ingested: readonly Ingested[]): void {
   console.log(
-    `\nA first batch, ${SAMPLE} (synthetic):\n\n` +
+    '\nA first batch of each data set (data/README.md says what is in them):\n\n' +
       table(
-        ['batch', 'status', 'accepted', ...names.map(([name]) => name), 'in flight', 'RU', 'ms'],
-        [
-          [
-            report.batchId,
-            report.status,
-            String(accepted),
-            ...names.map(([, count]) => String(count)),
-            String(inFlight),
-            report.requestCharge.toFixed(0),
-            String(milliseconds),
-          ],
-        ],
+        ['batch', 'status', ...SHOWN, 'RU', 'ms'],
+        ingested.map(({ file, report, milliseconds }) => [
+          file.path,
+          report.status,
+          ...SHOWN.map((name) => String(report.counts[name])),
+          report.requestCharge.toFixed(0),
+          String(milliseconds),
+        ]),
       ),
   );
 }
 
-function printExamples(cloud: LocalCloud, batchId: string): void {
+/** A file of each data set that is posted as it lies there; one with bad records in it, where there is one. */
+function filesToPost(files: readonly ManifestFile[]): ManifestFile[] {
+  const plain = files.filter(({ images }) => images === undefined);
+  return [...Map.groupBy(plain, ({ dataSet }) => dataSet).values()].map(
+    (own) => own.find(({ bad }) => bad.length > 0) ?? (own[0] as ManifestFile),
+  );
+}
+
+function curl(cloud: LocalCloud, { dataSet, path, contentType, contentEncoding }: ManifestFile): string {
+  const encoding = contentEncoding === undefined ? '' : `-H 'Content-Encoding: ${contentEncoding}' `;
+  return (
+    `  curl -s -X POST '${cloud.url}/api/datasets/${dataSet}/batches' ` +
+    `-H 'x-functions-key: ${cloud.keys.functions.function}' -H 'Content-Type: ${contentType}' ${encoding}` +
+    `--data-binary @data/${path}\n\n`
+  );
+}
+
+function printExamples(cloud: LocalCloud, files: readonly ManifestFile[], batchId: string): void {
   const key = cloud.keys.functions.function;
   const subscription = JSON.stringify({ url: `http://127.0.0.1:${CONSUMER_PORT}/`, datasets: ['products'] });
+  const [first, ...others] = filesToPost(files).map((file) => curl(cloud, file));
   console.log(
-    `\nPost a batch, then ask for its status (put in the batchId that the first answers):\n\n` +
-      `  curl -s -X POST '${cloud.url}/api/datasets/products/batches' -H 'x-functions-key: ${key}' ` +
-      `-H 'Content-Type: application/json' --data-binary @data/products/products-mixed.json\n\n` +
+    `\nPost a batch, then ask for its status (put in the batchId that the first answers):\n\n${first}` +
       `  curl -s '${cloud.url}/api/batches/${batchId}' -H 'x-functions-key: ${key}'\n\n` +
+      `Batches of the other data sets, as NDJSON with images, as CSV and compressed:\n\n${others.join('')}` +
       `Subscribe a consumer, which "npm run consumer" starts at port ${CONSUMER_PORT}, to every change from now on. Consumers\n` +
       `may speak plain HTTP and have a private address because this cloud is local:\n\n` +
       `  curl -s -X POST '${cloud.url}/api/subscriptions' -H 'x-functions-key: ${key}' ` +
@@ -146,9 +174,10 @@ async function main(): Promise<void> {
   disposeOnSignals(cloud);
   const api = new Api(cloud.url, cloud.keys.functions.function);
   printEndpoints(cloud);
-  const sample = options.sample && (await isEmpty(cloud)) ? await ingestSample(api) : undefined;
-  if (sample) printSample(sample);
-  printExamples(cloud, sample?.report.batchId ?? '<batchId>');
+  const { files } = readManifest();
+  const ingested = options.sample && (await isEmpty(cloud)) ? await ingestSamples(api, files) : [];
+  if (ingested.length > 0) printSamples(ingested);
+  printExamples(cloud, files, ingested[0]?.report.batchId ?? '<batchId>');
 }
 
 main().catch((error: unknown) => {

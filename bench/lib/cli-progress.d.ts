@@ -8,8 +8,9 @@ declare module 'cli-progress' {
   }
   export class SingleBar {
     constructor(options: Options, preset?: object);
-    start(total: number, value: number): void;
+    start(total: number, value: number, payload?: object): void;
     increment(amount?: number): void;
+    update(value: number, payload?: object): void;
     stop(): void;
   }
   export const Presets: { readonly shades_classic: object };

@@ -12,10 +12,20 @@ export interface BatchStatus {
   readonly requestCharge?: number;
 }
 
+/** What a body is; products as NDJSON, when nothing is said. */
+export interface PostOptions {
+  readonly dataset?: string;
+  readonly contentType?: string;
+  /** Of an upload that is the body. */
+  readonly upload?: string;
+}
+
 /** The app's own HTTP API, as a producer uses it. */
 export interface HeadwaterClient {
-  /** Posts NDJSON; waits and repeats as told when the app is busy. */
-  post(body: string | Buffer): Promise<{ batchId: string; throttled: number }>;
+  /** Posts a batch; waits and repeats as told when the app is busy. */
+  post(body: string | Buffer, options?: PostOptions): Promise<{ batchId: string; throttled: number }>;
+  /** Asks for an upload. */
+  grant(dataset: string): Promise<{ uploadId: string; uploadUrl: string }>;
   status(batchId: string): Promise<BatchStatus>;
   /** Resolves with the status of the closed batch. */
   closed(batchId: string, everyMs: number): Promise<BatchStatus>;
@@ -33,12 +43,12 @@ export function headwaterClient(cloud: Cloud, connections: number): HeadwaterCli
     return expectJson(await http.send({ method: 'GET', path, headers: key }), 200);
   };
   return {
-    async post(body) {
+    async post(body, { dataset = 'products', contentType = 'application/x-ndjson', upload } = {}) {
       for (let throttled = 0; ; throttled++) {
         const reply = await http.send({
           method: 'POST',
-          path: '/api/datasets/products/batches',
-          headers: { ...key, 'content-type': 'application/x-ndjson' },
+          path: `/api/datasets/${dataset}/batches${upload === undefined ? '' : `?upload=${upload}`}`,
+          headers: { ...key, 'content-type': contentType },
           body,
         });
         if (reply.status !== 429) {
@@ -46,6 +56,10 @@ export function headwaterClient(cloud: Cloud, connections: number): HeadwaterCli
         }
         await pause(Number(reply.headers['retry-after'] ?? 1) * 1_000);
       }
+    },
+    async grant(dataset) {
+      const path = `/api/datasets/${dataset}/uploads`;
+      return expectJson(await http.send({ method: 'POST', path, headers: key }), 201);
     },
     status,
     closed: (batchId, everyMs) =>

@@ -122,6 +122,9 @@ const ERRORS = {
   ResourceNotFound: [404, 'The specified resource does not exist.'],
   /** The service is stopping. */
   ServerBusy: [503, 'The server is stopping.'],
+  /** As ConditionNotMet, of a copy: on its source or on its target. */
+  SourceConditionNotMet: [412, 'The source condition specified using HTTP conditional header(s) is not met.'],
+  TargetConditionNotMet: [412, 'The target condition specified using HTTP conditional header(s) is not met.'],
 } as const satisfies Record<string, readonly [status: number, message: string]>;
 
 export type BlobErrorCode = keyof typeof ERRORS;

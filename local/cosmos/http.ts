@@ -12,10 +12,10 @@ export interface CosmosRequest {
   readonly origin: string;
 }
 
-/** An answer; `body` is JSON text. */
+/** An answer; `body` is JSON text, or its UTF-8. */
 export interface Reply {
   readonly status: number;
-  readonly body?: string;
+  readonly body?: string | Buffer;
   readonly charge?: number;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -97,7 +97,7 @@ export function chargeOf(reply: Reply): number {
 
 /** Sends a reply with the headers that every answer of the service carries. */
 export function sendReply(response: ServerResponse, reply: Reply): void {
-  const body = reply.body === undefined ? undefined : Buffer.from(reply.body, 'utf8');
+  const body = typeof reply.body === 'string' ? Buffer.from(reply.body, 'utf8') : reply.body;
   const headers: Record<string, string | number> = {
     'content-type': 'application/json',
     'x-ms-activity-id': randomUUID(),

@@ -6,14 +6,15 @@ import type {
   Container,
   FeedRange,
 } from '@azure/cosmos';
+import type { FeedHttpClient, RawChanges } from './cosmos-feed-http';
 import type { FeedStart } from './cosmos-options';
 
 type Page = ChangeFeedIteratorResponse<unknown[]>;
 
 /** What one request to the feed of a range brought. */
 export interface FeedPage {
-  /** Empty: there is nothing new. */
-  changes: unknown[];
+  /** Undefined: there is nothing new. */
+  changes: RawChanges | undefined;
   /** The etag up to which the feed has been read with this page. */
   token: string;
 }
@@ -33,6 +34,8 @@ export class FeedReader {
 
   constructor(
     private readonly container: Container,
+    /** What the container's client speaks through. */
+    private readonly http: FeedHttpClient,
     /** Resource id of the container: one made anew under the same name has another. */
     private readonly rid: string,
     private readonly range: FeedRange,
@@ -53,8 +56,8 @@ export class FeedReader {
     });
     try {
       const page = (await this.iterator.readNext()) as Page;
-      const reached = this.etag(page);
-      return { changes: page.statusCode === NOT_MODIFIED ? [] : page.result, token: reached };
+      const changes = page.statusCode === NOT_MODIFIED ? undefined : this.http.take(page.result[0]);
+      return { changes, token: this.etag(page) };
     } catch (error) {
       this.reset();
       throw error;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { CosmosClient, type Container, type FeedRange, type PartitionKeyRange } from '@azure/cosmos';
 import { statusOf } from './cosmos-errors';
 import { ContainerGoneError, FeedReader, type FeedPage } from './cosmos-feed';
+import { FeedHttpClient } from './cosmos-feed-http';
 import { Leases, type Lease } from './cosmos-leases';
 import type { ContainerReference, CosmosTrigger, FeedStart } from './cosmos-options';
 import { Lifetime, LONGEST_STORE_PAUSE_MS, Outage, pauseAfter } from './lifetime';
@@ -87,7 +88,7 @@ export class CosmosListener {
     const documents = new Leases(store, `${leases.prefix}${host}_${databaseRid}_${rid}`, this.owner);
     const start: FeedStart = this.wasMissing ? 'beginning' : this.trigger.start;
     const opened = ranges.map(async ({ range, feedRange }) => {
-      const reader = new FeedReader(source, rid, feedRange, start, this.trigger.maxItems);
+      const reader = new FeedReader(source, clients.http, rid, feedRange, start, this.trigger.maxItems);
       // "Now" is the moment at which the lease is made, not that of the first change.
       const lease = await documents.open(range, async () =>
         start === 'now' ? (await reader.next(undefined)).token : undefined,
@@ -143,19 +144,19 @@ export class CosmosListener {
       const page = await this.read(feed, range);
       if (!page) return;
       const { changes, token } = page;
-      if (changes.length === 0) {
+      if (!changes) {
         // A feed that began at a time shall not begin there again.
         if (range.lease.token === undefined) await this.move(feed, range, token);
         await feed.life.pause(this.trigger.pollDelayMs);
         continue;
       }
-      const delivered = await this.deliver({ json: JSON.stringify(changes) }, feed.life);
+      const delivered = await this.deliver({ utf8: changes.utf8 }, feed.life);
       if (delivered.ok) {
         failures = 0;
         await this.move(feed, range, token);
       } else if (!feed.life.stopped) {
         const pause = pauseAfter(++failures);
-        const what = `${changes.length} changes of range ${range.id}`;
+        const what = `${changes.count} changes of range ${range.id}`;
         log(
           'functions',
           `"${this.name}" failed with ${what}, which come again in ${pause / 1000} s ` +
@@ -208,10 +209,11 @@ export class CosmosListener {
 
 /** One client for each account. */
 class Clients {
+  readonly http = new FeedHttpClient();
   private readonly clients = new Map<string, CosmosClient>();
 
   container({ connectionString, database, container }: ContainerReference): Container {
-    const client = this.clients.get(connectionString) ?? connect(connectionString);
+    const client = this.clients.get(connectionString) ?? connect(connectionString, this.http);
     this.clients.set(connectionString, client);
     return client.database(database).container(container);
   }
@@ -221,9 +223,10 @@ class Clients {
   }
 }
 
-function connect(connectionString: string): CosmosClient {
+function connect(connectionString: string, httpClient: FeedHttpClient): CosmosClient {
   return new CosmosClient({
     connectionString,
+    httpClient,
     connectionPolicy: {
       requestTimeout: REQUEST_TIMEOUT_MS,
       // There is one endpoint; repetition is ours, so that it ends when the host stops.

@@ -6,7 +6,7 @@ import type * as EventHubModule from './event-hub-listener';
 import { readEventHubTrigger, type EventHubsSettings } from './event-hub-options';
 import type { Settings } from './binding-options';
 import type { Lifetime } from './lifetime';
-import type { FunctionMetadata, Invocation, InvocationReply, TypedData } from './protocol';
+import type { FunctionMetadata, Invocation, InvocationReply, JsonBytes, TypedData } from './protocol';
 import { retryPolicy, runWithRetries } from './retry';
 import { triggerOf } from './router';
 import { log } from '../shared/log';
@@ -18,7 +18,7 @@ const START_DELAY_MS = 250;
 
 /** Gives a batch to a function, with its retries, until it succeeds, fails for good, or the lifetime ends. */
 export type Deliver = (
-  trigger: TypedData,
+  trigger: TypedData | JsonBytes,
   life: Lifetime,
   metadata?: Record<string, TypedData>,
 ) => Promise<{ ok: true } | { ok: false; message: string }>;

@@ -61,6 +61,11 @@ export interface RetryContext {
   maxRetryCount: number;
 }
 
+/** {@link TypedData} of the kind `json`, as UTF-8: the worker makes text of it, which the SDK parses. */
+export interface JsonBytes {
+  utf8: Uint8Array;
+}
+
 /** One call of a function. */
 export interface Invocation {
   /** Unique per worker process; echoed by the reply. */
@@ -68,7 +73,7 @@ export interface Invocation {
   /** The function's registered name. */
   name: string;
   /** The trigger's value, or an episode of the durable engine. */
-  trigger: TypedData | { episode: EpisodeMessage };
+  trigger: TypedData | JsonBytes | { episode: EpisodeMessage };
   /** Trigger metadata, e.g. partition context of an event hub. */
   metadata?: Record<string, TypedData>;
   retry?: RetryContext;

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
 import { Worker as Thread } from 'node:worker_threads';
 import { AppRegistry, injectCoreApi, type LogLevel, type RegisteredFunction } from './core-api';
 import { Batch } from './batch';
@@ -15,9 +16,14 @@ type RunEpisode = (name: string, message: EpisodeMessage) => Promise<EpisodeRepl
 
 const SHOWN: ReadonlySet<LogLevel> = new Set(['information', 'warning', 'error', 'critical']);
 
+// Node 24 collects the whole heap each time that buffers have grown by 64 MB, however large it is. Bodies pass through
+// a worker in several copies, so that was several times for a body of 10 MB; so they count as other garbage does.
+setFlagsFromString('--external-memory-accounted-in-global-limit');
+
 const registry = new AppRegistry((level, message) => {
   if (SHOWN.has(level)) log('app', level === 'information' ? message : `${level}: ${message}`);
 });
+const textDecoder = new TextDecoder();
 const replies = new Batch<InvocationReply>((batch) => send(batch));
 let invoker: Invoker | undefined;
 let runEpisode: RunEpisode | undefined;
@@ -97,7 +103,8 @@ async function answer(invocation: Invocation): Promise<InvocationReply> {
       if (!runEpisode) throw new Error('This worker runs no orchestrations.');
       return { id, ok: true, returned: { episode: await runEpisode(name, trigger.episode) } };
     }
-    const outcome = await ready().invoke(find(name), invocation, trigger);
+    const value = 'utf8' in trigger ? { json: textDecoder.decode(trigger.utf8) } : trigger;
+    const outcome = await ready().invoke(find(name), invocation, value);
     if (outcome.ok) return { id, ok: true, returned: outcome.returned };
     return { id, ok: false, error: describeError(outcome.error) };
   } catch (error) {

@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { MEMORY_ARGUMENTS } from '../shared/memory';
 import { Batch } from './batch';
 import type { FromWorker, Invocation, InvocationReply, LoadedApp, LoadOptions, ToWorker } from './protocol';
 import { WorkerLostError } from '../durable/runner';
@@ -47,7 +48,11 @@ export class WorkerProcess {
       serialization: 'advanced',
       cwd: settings.appDir,
       env: { ...process.env, ...settings.environment },
-      execArgv: [...settings.require.flatMap((module) => ['--require', module]), ...nodeArguments(settings)],
+      execArgv: [
+        ...MEMORY_ARGUMENTS,
+        ...settings.require.flatMap((module) => ['--require', module]),
+        ...nodeArguments(settings),
+      ],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     const { appDir, durableClientData, maxKeptGenerators } = settings;

@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { MEMORY_ARGUMENTS } from '../shared/memory';
 import type { Counters, CountersReply, FromChild, ToChild } from '../shared/child';
 import { log } from '../shared/log';
 
@@ -123,7 +124,7 @@ export class ManagedChild {
     const { spec } = this;
     const child = fork(spec.entry, [], {
       env: { ...process.env, ...spec.environment },
-      execArgv: [],
+      execArgv: [...MEMORY_ARGUMENTS],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.child = child;

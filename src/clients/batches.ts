@@ -8,6 +8,11 @@ export interface StoredBatch {
   readonly etag: string;
 }
 
+export interface OpenUpload {
+  readonly dataset: string;
+  readonly uploadId: string;
+}
+
 export type Updated = { readonly type: 'updated'; readonly etag: string } | { readonly type: 'conflict' };
 
 /** The `batches` container. */
@@ -20,8 +25,12 @@ export interface Batches {
   /** Batches that are not closed and were received after `after` (ISO 8601, '' for all) and before `before`, oldest first. */
   open(after: string, before: Date, most: number): Promise<StoredBatch[]>;
   countOpen(): Promise<number>;
+  /** The uploads that batches are made of which are not closed. */
+  openUploads(): Promise<OpenUpload[]>;
   /** Batches by id: those after `after`, up to and with `upTo` (undefined: to the last). */
   byId(after: string, upTo: string | undefined, most: number): Promise<StoredBatch[]>;
+  /** The batches in which records of this one were re-driven, oldest first. */
+  redrivesOf(id: string): Promise<string[]>;
   /** Batches received at or after `since`, by id: those after `after`. */
   recent(since: Date, after: string, most: number): Promise<StoredBatch[]>;
 }
@@ -97,6 +106,19 @@ export function createBatches(container: () => Promise<Container>): Batches {
       return resources.map(toStored);
     },
 
+    async redrivesOf(id) {
+      const query = {
+        query: 'SELECT c.id, c.receivedAt FROM c WHERE c.redriveOf = @id',
+        parameters: [{ name: '@id', value: id }],
+      };
+      const { resources } = await (
+        await container()
+      ).items
+        .query<Pick<Batch, 'id' | 'receivedAt'>>(query)
+        .fetchAll();
+      return resources.toSorted((a, b) => (a.receivedAt < b.receivedAt ? -1 : 1)).map((batch) => batch.id);
+    },
+
     async recent(since, after, most) {
       const query = {
         query: `SELECT TOP @most * FROM c WHERE c.receivedAt >= @since AND c.id > @after AND IS_DEFINED(c.accepted) ORDER BY c.id`,
@@ -108,6 +130,12 @@ export function createBatches(container: () => Promise<Container>): Batches {
       };
       const { resources } = await (await container()).items.query<Item>(query).fetchAll();
       return resources.map(toStored);
+    },
+
+    async openUploads() {
+      const query = `SELECT c.dataset, c.upload.id AS uploadId FROM c WHERE c.status IN ('accepted', 'running') AND IS_DEFINED(c.upload)`;
+      const { resources } = await (await container()).items.query<OpenUpload>(query).fetchAll();
+      return resources;
     },
 
     async countOpen() {

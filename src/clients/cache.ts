@@ -19,7 +19,7 @@ export class WriteOnceCache {
 
   set(name: string, content: Buffer): void {
     this.delete(name);
-    if (content.length > this.maxBytes / 2) return;
+    if (content.length > this.maxBytes) return;
     this.entries.set(name, content);
     this.size += content.length;
     for (const oldest of this.entries.keys()) {

@@ -42,6 +42,8 @@ export interface Documents {
   readMarker(pk: string, id: string): Promise<Marker | undefined>;
   /** Documents of one partition, markers left out, page by page; no continuation: it was the last. */
   page(pk: string, most: number, continuation: string | undefined): Promise<DocumentPage>;
+  /** How many documents of a data set were made under each version of its schema, tombstones among them. */
+  countBySchema(dataset: string): Promise<ReadonlyMap<string, number>>;
 }
 
 export interface DocumentKey {
@@ -60,6 +62,11 @@ type Item = Envelope & ItemDefinition & { _etag: string; _ts: number };
 const NO_CONTENT: RequestOptions = { contentResponseOnWriteEnabled: false };
 
 const DOCUMENTS = 'SELECT * FROM c WHERE IS_DEFINED(c._hw)';
+
+/** Markers have no `_hw`. A data set's name holds no colon, so no other one's partition keys begin with it. */
+const BY_SCHEMA =
+  'SELECT c._hw.maker.schemaVersion AS schemaVersion, COUNT(1) AS documents FROM c ' +
+  'WHERE STARTSWITH(c.pk, @prefix) AND IS_DEFINED(c._hw) GROUP BY c._hw.maker.schemaVersion';
 
 /** Keys of one query: its text and parameters stay small. */
 const KEYS_AT_ONCE = 100;
@@ -205,6 +212,19 @@ export function createDocuments(container: () => Promise<Container>): Documents 
     async page(pk, most, continuation) {
       const page = await readPage<Item>(await container(), DOCUMENTS, pk, most, continuation);
       return { documents: page.found, continuation: page.continuation };
+    },
+
+    async countBySchema(dataset) {
+      const parameters = [{ name: '@prefix', value: `${dataset}:` }];
+      const { items } = await container();
+      const { resources } = await items
+        .query<{ schemaVersion: string; documents: number }>({ query: BY_SCHEMA, parameters })
+        .fetchAll();
+      const counts = new Map<string, number>();
+      // A store of several partitions may count each by itself.
+      for (const { schemaVersion, documents } of resources)
+        counts.set(schemaVersion, (counts.get(schemaVersion) ?? 0) + documents);
+      return counts;
     },
   };
 }

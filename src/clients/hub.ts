@@ -7,7 +7,8 @@ export interface RecordEvent {
   /** `{batchId}/{index}`: the same however often it is sent. */
   readonly id: string;
   readonly bucket: number;
-  readonly body: unknown;
+  /** JSON */
+  readonly body: Buffer;
   readonly properties: Readonly<Record<string, string | number | boolean>>;
 }
 

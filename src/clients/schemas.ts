@@ -21,9 +21,18 @@ export interface Schemas {
   keep(dataset: DataSet): Promise<void>;
   /** The data set at the version that a batch was accepted under. */
   at(dataset: string, schemaVersion: string): Promise<CompiledDataSet>;
+  /** The schema's file as it is deployed or was kept; undefined for a version that is neither. */
+  text(dataset: string, schemaVersion: string): Promise<Buffer | undefined>;
 }
 
-const blobName = (dataset: string, schemaVersion: string): string => `${dataset}/${schemaVersion}.json`;
+/** Blobs of the data set's kept schemas begin with it. */
+export const keptPrefix = (dataset: string): string => `${dataset}/`;
+
+/** The version of a kept schema, by its blob's name. */
+export const versionOf = (blob: string): string => blob.slice(blob.indexOf('/') + 1, -'.json'.length);
+
+const blobName = (dataset: string, schemaVersion: string): string =>
+  `${keptPrefix(dataset)}${schemaVersion}.json`;
 
 /**
  * Of a longer record only the first error is looked for: looking for all of them goes on after a bound was found
@@ -108,6 +117,12 @@ export function loadSchemas(folder: string, blobs: Pick<Blobs, 'create' | 'read'
       const dataset = compileOrExplain({ ...parseDataSet(name, content.toString('utf8')), schemaVersion });
       compiled.set(blob, dataset);
       return dataset;
+    },
+
+    async text(name, schemaVersion) {
+      const blob = blobName(name, schemaVersion);
+      const deployed = texts.get(blob);
+      return deployed === undefined ? blobs.read('schemas', blob) : Buffer.from(deployed);
     },
   };
 }

@@ -1,7 +1,8 @@
 import { sha256 } from './content';
 import { isObject, pointerTokens, type Json, type JsonObject } from './json';
 
-export type EventTimeFormat = 'date-time' | 'epoch-seconds' | 'epoch-milliseconds';
+/** `date` is a day (`YYYY-MM-DD`) and stands for its midnight in UTC. */
+export type EventTimeFormat = 'date-time' | 'date' | 'epoch-seconds' | 'epoch-milliseconds';
 
 /** A named kind of record: its JSON Schema and what the schema's `x-headwater` block says. */
 export interface DataSet {
@@ -27,7 +28,7 @@ export interface DataSet {
 /** The name of a data set is part of URLs, blob names and partition keys. */
 export const DATASET_NAME = /^[a-z][a-z0-9-]{0,39}$/;
 
-const FORMATS: readonly EventTimeFormat[] = ['date-time', 'epoch-seconds', 'epoch-milliseconds'];
+const FORMATS: readonly EventTimeFormat[] = ['date-time', 'date', 'epoch-seconds', 'epoch-milliseconds'];
 
 class BlockReader {
   constructor(

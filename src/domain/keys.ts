@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import { sha256 } from './content';
 import { valueAt, type Json } from './json';
 
@@ -47,9 +46,19 @@ export function documentId(key: string): string {
   return id.length <= MAX_ID_BYTES ? id : `=h${sha256(key)}`;
 }
 
-/** The bucket of a key: the first bytes of its SHA-256, so that every language can recompute it. */
+/** The bucket of a key: the first four bytes of its SHA-256, so that every language can recompute it. */
 export function bucketOf(key: string): number {
-  return hash('sha256', key, 'buffer').readUInt32BE(0) % BUCKETS;
+  return placeOf(key).bucket;
+}
+
+/**
+ * The bucket of a key, and its fingerprint: 31 other bits of its SHA-256, small enough to remember those of a whole
+ * batch.
+ */
+export function placeOf(key: string): { bucket: number; fingerprint: number } {
+  const digest = sha256(key);
+  const bits = (at: number): number => Number.parseInt(digest.slice(at, at + 8), 16);
+  return { bucket: bits(0) % BUCKETS, fingerprint: bits(8) >>> 1 };
 }
 
 /** The partition key of a bucket's documents and markers. */

@@ -11,6 +11,8 @@ export const problems = {
   'invalid-filter': { status: 400, title: 'The filter is not valid' },
   /** A batch without a single record. */
   'empty-batch': { status: 400, title: 'The batch holds no record' },
+  /** Items of a re-drive that name no record which could be re-driven; `errors` names every one. */
+  'invalid-redrive': { status: 400, title: 'The re-drive is not valid' },
   /** A query parameter, header or member of the body has a value that is not allowed. */
   'invalid-parameter': { status: 400, title: 'A parameter is not valid' },
   /** No token of a subscription, or one that opens none. */
@@ -21,8 +23,12 @@ export const problems = {
   'invalid-confirmation': { status: 403, title: 'The token does not confirm this subscription' },
   /** No data set of this name has a schema. */
   'unknown-dataset': { status: 404, title: 'There is no such data set' },
+  /** No schema of this version is deployed, nor was one kept. */
+  'unknown-schema': { status: 404, title: 'There is no such version of the schema' },
   /** No batch with this id was ever accepted. */
   'unknown-batch': { status: 404, title: 'There is no such batch' },
+  /** No upload has this id, nothing was put there yet, or it was removed. */
+  'unknown-upload': { status: 404, title: 'There is no such upload' },
   /** No subscription has this id, or it was deleted. */
   'unknown-subscription': { status: 404, title: 'There is no such subscription' },
   /** No record with this key has landed. */
@@ -35,6 +41,10 @@ export const problems = {
   'batch-closed': { status: 410, title: 'The batch is closed' },
   /** The newest record with this key was a deletion. */
   'document-deleted': { status: 410, title: 'The document was deleted' },
+  /** The batch is not closed yet: what becomes of its records is not known. */
+  'batch-open': { status: 409, title: 'The batch is still open' },
+  /** No record of the batch has the verdict that is to be re-driven. */
+  'nothing-to-redrive': { status: 409, title: 'There is nothing to re-drive' },
   /** A request with the same idempotency key is being received at this moment. */
   'idempotency-key-in-use': { status: 409, title: 'The first request with this key is still being received' },
   /** The receiver has not allowed requests to its address. */
@@ -53,6 +63,8 @@ export const problems = {
   'body-too-large': { status: 413, title: 'The body is too large' },
   /** More bytes or records than one batch may hold. */
   'batch-too-large': { status: 413, title: 'The batch is too large' },
+  /** More bytes than an upload may have. */
+  'upload-too-large': { status: 413, title: 'The upload is too large' },
   /** A content type or content encoding that is not understood. */
   'unsupported-media-type': { status: 415, title: 'The content type is not supported' },
   /** The idempotency key was used before, for other content. */

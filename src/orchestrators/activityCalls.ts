@@ -9,17 +9,19 @@ type Output<A extends Activities, N extends keyof A> = Awaited<ReturnType<A[N]>>
 export interface ActivityCalls<A extends Activities> {
   /** Runs one activity and gives its result. */
   run<N extends keyof A & string>(name: N, input: Input<A, N>): Generator<Task, Output<A, N>, unknown>;
-  /** Runs two different activities at the same time. */
-  runBoth<N extends keyof A & string, M extends keyof A & string>(
-    first: readonly [name: N, input: Input<A, N>],
-    second: readonly [name: M, input: Input<A, M>],
-  ): Generator<Task, [Output<A, N>, Output<A, M>], unknown>;
   /** Runs one activity for every input, `limit` at a time, and gives the results in order. */
   runAll<N extends keyof A & string>(
     name: N,
     inputs: readonly Input<A, N>[],
     limit: number,
   ): Generator<Task, Output<A, N>[], unknown>;
+  /** The same with another activity beside the first of them, which counts as one. */
+  runAllBeside<M extends keyof A & string, N extends keyof A & string>(
+    other: readonly [name: M, input: Input<A, M>],
+    name: N,
+    inputs: readonly Input<A, N>[],
+    limit: number,
+  ): Generator<Task, [Output<A, M>, Output<A, N>[]], unknown>;
 }
 
 /**
@@ -37,21 +39,34 @@ export function retryOptions(): RetryOptions {
 export function activityCalls<A extends Activities>(context: OrchestrationContext): ActivityCalls<A> {
   const call = (name: string, input: unknown): Task =>
     context.df.callActivityWithRetry(name, retryOptions(), input);
+  function* all(
+    calls: readonly (readonly [string, unknown])[],
+    limit: number,
+  ): Generator<Task, unknown[], unknown> {
+    const results: unknown[] = [];
+    // Slices bound the fan-out; a task that is shared between two `any`s would run twice.
+    for (let start = 0; start < calls.length; start += limit) {
+      const slice = calls.slice(start, start + limit).map((one) => call(...one));
+      results.push(...((yield context.df.Task.all(slice)) as unknown[]));
+    }
+    return results;
+  }
   return {
     *run(name, input) {
       return (yield call(name, input)) as never;
     },
-    *runBoth(first, second) {
-      return (yield context.df.Task.all([call(...first), call(...second)])) as never;
-    },
     *runAll(name, inputs, limit) {
-      const results: unknown[] = [];
-      // Slices bound the fan-out; a task that is shared between two `any`s would run twice.
-      for (let start = 0; start < inputs.length; start += limit) {
-        const slice = inputs.slice(start, start + limit).map((input) => call(name, input));
-        results.push(...((yield context.df.Task.all(slice)) as unknown[]));
-      }
-      return results as never;
+      return (yield* all(
+        inputs.map((input) => [name, input] as const),
+        limit,
+      )) as never;
+    },
+    *runAllBeside(other, name, inputs, limit) {
+      const [first, ...results] = yield* all(
+        [other, ...inputs.map((input) => [name, input] as const)],
+        limit,
+      );
+      return [first, results] as never;
     },
   };
 }

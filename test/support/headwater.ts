@@ -24,7 +24,7 @@ export const THINGS_SCHEMA = {
     path: { type: 'string' },
     size: { type: 'integer' },
     gone: { type: 'boolean' },
-    picture: { type: ['string', 'object'] },
+    picture: { type: 'string' },
     note: { type: 'string' },
   },
   required: ['path'],
@@ -53,25 +53,28 @@ export interface HeadwaterOptions {
   readonly environment?: Record<string, string>;
   readonly workers?: number;
   readonly workerRequire?: readonly string[];
+  /** Further data sets: the text of their files, by name. */
+  readonly schemas?: Readonly<Record<string, string>>;
   /** Starts again on what an earlier run left in this folder. */
   readonly folder?: string;
 }
 
-/** A copy of the built app, with `things` as a further data set. */
-export function copyApp(folder: string): string {
+/** A copy of the built app, with `things` and others as further data sets. */
+export function copyApp(folder: string, schemas: Readonly<Record<string, string>> = {}): string {
   const app = join(folder, 'app');
   for (const part of ['dist', 'schemas', 'package.json', 'host.json']) {
     cpSync(join(ROOT, part), join(app, part), { recursive: true });
   }
   symlinkSync(join(ROOT, 'node_modules'), join(app, 'node_modules'));
-  writeFileSync(join(app, 'schemas', 'things.json'), JSON.stringify(THINGS_SCHEMA));
+  const added = { things: JSON.stringify(THINGS_SCHEMA), ...schemas };
+  for (const [name, text] of Object.entries(added)) writeFileSync(join(app, 'schemas', `${name}.json`), text);
   return app;
 }
 
 /** Starts Headwater on free ports in a temporary folder. */
 export async function headwater(options: HeadwaterOptions = {}): Promise<Headwater> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'headwater-test-'));
-  const appDir = options.folder ? join(folder, 'app') : copyApp(folder);
+  const appDir = options.folder ? join(folder, 'app') : copyApp(folder, options.schemas);
   const cloud = await startHeadwater({
     appDir,
     stateDir: join(folder, 'state'),

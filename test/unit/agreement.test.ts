@@ -55,3 +55,10 @@ test('what is no content is left out', () => {
   expect(disagreements(documents, consumer, contentOf)).toEqual([]);
   expect(disagreements(documents, consumer)).toHaveLength(1);
 });
+
+test('what is no content may differ from one data set to another', () => {
+  const documents = [stored('x', 1, { n: 1 })];
+  const consumer = [held('x', 1, 'upserted', { n: 2 })];
+  const contentOf = (data: unknown, dataset: string): unknown => (dataset === 'a:b' ? undefined : data);
+  expect(disagreements(documents, consumer, contentOf)).toEqual([]);
+});

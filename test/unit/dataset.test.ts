@@ -28,6 +28,14 @@ test('all but version and key may be left out', () => {
   expect(dataset.deletion).toBeUndefined();
 });
 
+test.each(['date-time', 'date', 'epoch-seconds', 'epoch-milliseconds'])(
+  'an event time can have the format %s',
+  (format) => {
+    const dataset = parse({ eventTime: { pointer: '/at', format, allowedSkewSeconds: 0 } });
+    expect(dataset.eventTime?.format).toBe(format);
+  },
+);
+
 test('two schemas never share a version, though they declare the same', () => {
   const [one, other] = [parse({}), parse({}, { type: 'object', required: ['id'] })];
   expect(one.schemaVersion).not.toBe(other.schemaVersion);
@@ -47,7 +55,7 @@ test.each<[string, object, string]>([
   [
     'an unknown format',
     { eventTime: { ...eventTime, format: 'iso' } },
-    '$.x-headwater.eventTime.format must be one of date-time, epoch-seconds, epoch-milliseconds.',
+    '$.x-headwater.eventTime.format must be one of date-time, date, epoch-seconds, epoch-milliseconds.',
   ],
   [
     'no skew',

@@ -1,14 +1,19 @@
 import { fc } from '../support/properties';
-import { frame, type Framed } from '../../src/domain/ingest/framing';
+import { frame as frameBody, type Framed } from '../../src/domain/ingest/framing/framing';
 import type { Json } from '../../src/domain/json';
 
+/** Without the texts that records came as. */
+function frame(body: Buffer, format: 'json' | 'ndjson', most: number): Framed {
+  const framed = frameBody(body, format, {}, most);
+  return framed.ok ? { ok: true, records: framed.records.map(({ record }) => ({ record })) } : framed;
+}
 const ndjson = (text: string | Buffer, most = 1_000): Framed => frame(Buffer.from(text), 'ndjson', most);
 const json = (text: string | Buffer, most = 1_000): Framed => frame(Buffer.from(text), 'json', most);
-const ok = (...records: Json[]): Framed => ({ ok: true, records });
+const ok = (...records: Json[]): Framed => ({ ok: true, records: records.map((record) => ({ record })) });
 
 function faultOf(framed: Framed): { reason: string; line?: number; record?: number } {
   if (framed.ok) throw new Error('It was framed.');
-  return framed.fault;
+  return framed.malformed.fault;
 }
 
 const anyRecords = fc.array(fc.jsonValue() as fc.Arbitrary<Json>, { maxLength: 8 });
@@ -55,7 +60,7 @@ describe('a JSON array', () => {
           expected = undefined;
         }
         const framed = json(text);
-        expect(framed.ok ? framed.records : undefined).toEqual(expected);
+        expect(framed.ok ? framed.records.map(({ record }) => record) : undefined).toEqual(expected);
       }),
       { numRuns: 1_500 },
     );
@@ -180,7 +185,10 @@ describe('hostile bodies', () => {
 
   test('members of the prototype are data', () => {
     const framed = json('[{"__proto__": {"polluted": true}, "constructor": 1}]');
-    expect(framed.ok && Object.keys(framed.records[0] as object)).toEqual(['__proto__', 'constructor']);
+    expect(framed.ok && Object.keys(framed.records[0]?.record as object)).toEqual([
+      '__proto__',
+      'constructor',
+    ]);
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
   });
 });

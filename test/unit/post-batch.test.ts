@@ -3,6 +3,7 @@ import type { Problem } from '../../src/domain/problem';
 import { parseDataSet } from '../../src/domain/dataset';
 import type { TriggerDeps } from '../../src/triggers/ingest/deps';
 import { InFlightLimit } from '../../src/triggers/ingest/inFlight';
+import { createAccept } from '../../src/triggers/ingest/acceptance';
 import { createPostBatch } from '../../src/triggers/ingest/postBatch';
 
 const schema = JSON.stringify({ type: 'object', 'x-headwater': { version: 1, key: '/id' } });
@@ -32,10 +33,11 @@ function request(body: Promise<ArrayBuffer>, key: string): HttpRequest {
 
 const context = {} as InvocationContext;
 const bytes = (text: string): ArrayBuffer => new TextEncoder().encode(text).buffer;
+const postBatch = (of: TriggerDeps) => createPostBatch(of, createAccept(of));
 const code = (code: Problem['code'], headers: object) => expect.objectContaining({ code, headers });
 
 test('while a request is being received, another with its key is refused, and a third with another key is not', async () => {
-  const post = createPostBatch(deps(5));
+  const post = postBatch(deps(5));
   const arriving = Promise.withResolvers<ArrayBuffer>();
   const first = post(request(arriving.promise, 'one'), context);
   await expect(post(request(arriving.promise, 'one'), context)).rejects.toEqual(

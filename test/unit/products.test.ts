@@ -1,19 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import addFormats from 'ajv-formats';
-import Ajv2020 from 'ajv/dist/2020';
 import { EVENT_TIME_KEYWORD, FAULTS, spoil } from '../../tools/lib/bad-products';
 import { deletion, product, products } from '../../tools/lib/products';
-import { manifestOf, productRules, sampleFiles } from '../../tools/lib/samples';
+import { compiled, rulesOf, schemaOf } from '../../tools/lib/rules';
 import { countVerdicts, VerdictModel, type Verdict } from '../../tools/lib/verdicts';
 
-const root = resolve(__dirname, '..', '..');
-const read = (path: string): string => readFileSync(join(root, path), 'utf8');
-
-const ajv = new Ajv2020({ strict: true, allErrors: true });
-addFormats(ajv);
-ajv.addKeyword('x-headwater');
-const validate = ajv.compile<object>(JSON.parse(read('schemas/products.json')) as object);
+const validate = compiled(schemaOf('products'), { allErrors: true });
 
 /** `keyword pointer` of every broken rule; `if` only repeats that the rule below it is broken. */
 function errorsOf(record: unknown): string[] {
@@ -99,7 +89,7 @@ describe('generated products', () => {
 describe('the model of verdicts', () => {
   const received = '2026-06-01T00:00:00Z';
   const ingest = (...batches: unknown[][]): Verdict[][] => {
-    const model = new VerdictModel(productRules(root));
+    const model = new VerdictModel(rulesOf('products'));
     return batches.map((records) => model.ingest(records, received));
   };
   const older = '2026-02-01T11:00:00Z';
@@ -146,49 +136,5 @@ describe('the model of verdicts', () => {
 
   test('what is no record is quarantined', () => {
     expect(countVerdicts(ingest([null, 1, 'x', [], {}])[0] ?? [])).toMatchObject({ quarantined: 5 });
-  });
-});
-
-describe('the committed samples', () => {
-  const files = sampleFiles();
-
-  test.each(files)('$path is what the generator makes', ({ path, text, format, records }) => {
-    const committed = read(`data/${path}`);
-    expect(committed === text).toBe(true);
-    const parsed: unknown =
-      format === 'json'
-        ? JSON.parse(committed)
-        : committed
-            .trimEnd()
-            .split('\n')
-            .map((line) => JSON.parse(line) as unknown);
-    expect(parsed).toEqual(records);
-  });
-
-  test('the manifest is what the generator makes', () => {
-    expect(JSON.parse(read('data/manifest.json'))).toEqual(manifestOf(files, productRules(root)));
-  });
-
-  test('the expectations are those of the table in the README', () => {
-    const { files: entries, after } = manifestOf(files, productRules(root));
-    expect(entries.map(({ records, expected }) => ({ records, ...expected }))).toMatchObject([
-      { records: 1_000, upserted: 1_000, unchanged: 0, stale: 0, quarantined: 0 },
-      // 110 + 24 winners + 4 deleted at once + 8 + 4 deletions; 24 + 4 losers.
-      { records: 200, upserted: 150, unchanged: 0, stale: 28, quarantined: 22 },
-      // 120 + 20 + 4; 80 + 20 + 8; 40 + 4 + 4.
-      { records: 300, upserted: 144, unchanged: 108, stale: 48, quarantined: 0 },
-    ]);
-    expect(after).toEqual({ liveDocuments: 1_110, tombstones: 32, versions: 1_294 });
-  });
-
-  test('each bad record has the fault that the manifest names, the others have none', () => {
-    for (const { records, bad } of files) {
-      const expected = new Map(bad.map(({ index, keyword, pointer }) => [index, `${keyword} ${pointer}`]));
-      records.forEach((record, index) => {
-        const fault = expected.get(index);
-        const errors = fault === undefined || fault.startsWith(EVENT_TIME_KEYWORD) ? [] : [fault];
-        expect(errorsOf(record)).toEqual(errors);
-      });
-    }
   });
 });

@@ -1,10 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { claimMedia } from '../../src/activities/ingest/media';
 import { loadSchemas, type Schemas } from '../../src/clients/schemas';
 import type { Json } from '../../src/domain/json';
-import { readings, schemaText } from './builders';
+import { schemaText } from './builders';
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'headwater-schemas-'))));
@@ -91,64 +90,5 @@ describe('schemas', () => {
     expect(check({ a: 1 }, 7)).toEqual([]);
     expect(check({ b: 1 }, 7)).toHaveLength(1);
     await expect(after.at('readings', '9+00000000')).rejects.toThrow('neither deployed nor kept');
-  });
-});
-
-describe('media', () => {
-  const dataset = readings({
-    media: [
-      { pointer: '/photo', contentType: 'image/jpeg' },
-      { pointer: '/a~1b/scan', contentType: 'image/png' },
-    ],
-  });
-
-  test('move to blobs that are named by their content, and leave references', async () => {
-    const blobs = memory();
-    const record = { id: 'a', photo: 'aGVsbG8=', 'a/b': { scan: 'aGVsbG8=', page: 1 } };
-    const reference = {
-      sha256: '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824',
-      bytes: 5,
-    };
-    const path = `media/readings/${reference.sha256}`;
-    expect(await claimMedia(blobs, dataset, record)).toEqual({
-      record: {
-        id: 'a',
-        photo: { path, ...reference, contentType: 'image/jpeg' },
-        'a/b': { scan: { path, ...reference, contentType: 'image/png' }, page: 1 },
-      },
-    });
-    expect([...blobs.content]).toEqual([[path, Buffer.from('hello')]]);
-    expect(record.photo).toBe('aGVsbG8=');
-  });
-
-  test('of any length that a body can have are read', async () => {
-    const photo = 'A'.repeat(24 * 1024 * 1024);
-    const claimed = await claimMedia(memory(), dataset, { photo });
-    expect(claimed).toHaveProperty('record.photo.bytes', 18 * 1024 * 1024);
-    expect(await claimMedia(memory(), dataset, { photo: `${photo.slice(1)}!` })).toHaveProperty('errors');
-  });
-
-  test.each([
-    'a',
-    'aGVsbG8',
-    'aGVsbG8=\n',
-    'a===',
-    '=',
-    'aGVs=bG8',
-    'aGVs bG8=',
-    'aGVs-_8=',
-    1,
-    {},
-    ['aGVsbG8='],
-  ])('%j is none', async (scan) => {
-    const claimed = await claimMedia(memory(), dataset, { 'a/b': { scan } });
-    expect(claimed).toEqual({
-      errors: [{ pointer: '/a~1b/scan', keyword: 'media', message: 'must be base64' }],
-    });
-  });
-
-  test('that are not there are not missed', async () => {
-    const record = { id: 'a', photo: null, 'a/b': 1 };
-    expect(await claimMedia(memory(), dataset, record)).toEqual({ record });
   });
 });

@@ -17,7 +17,7 @@ function split(records: readonly Json[], limits: SplitLimits): Part[] {
     const lines = body.slice(0, -1).split('\n');
     parts.push({ chunk, body, lines: lines.map((line) => JSON.parse(line) as ChunkRecord) });
   });
-  records.forEach((record, index) => splitter.add(index, record));
+  records.forEach((record, index) => splitter.add(index, { record }));
   splitter.end();
   return parts;
 }
@@ -59,6 +59,7 @@ const anyLimits: fc.Arbitrary<SplitLimits> = fc
     groupRecords,
     chunkRecords: groupRecords + more,
     groupBytes,
+    openBytes: groupBytes + more * 1_000,
     chunkBytes: groupBytes + more * 100,
   }));
 

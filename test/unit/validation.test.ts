@@ -15,7 +15,7 @@ import { readings } from './builders';
 const RECEIVED = Date.parse('2026-03-01T12:00:00Z');
 
 const validate = (record: Json, dataset: DataSet = readings(), check = () => [] as never[]): Validated =>
-  validateRecord(record, { index: 3, group: 1 }, dataset, RECEIVED, check);
+  validateRecord({ record }, { index: 3, group: 1 }, dataset, RECEIVED, check);
 
 function errorOf(validated: Validated): { pointer: string; keyword: string; message: string } {
   if ('valid' in validated) throw new Error('It is valid.');
@@ -82,6 +82,62 @@ describe('event times', () => {
     );
   });
 
+  test.each([
+    ['2026-03-01', '2026-03-01T00:00:00.000Z'],
+    ['2024-02-29', '2024-02-29T00:00:00.000Z'],
+    ['2000-02-29', '2000-02-29T00:00:00.000Z'],
+    ['1969-12-31', '1969-12-31T00:00:00.000Z'],
+    ['0000-01-01', '0000-01-01T00:00:00.000Z'],
+    ['9999-12-31', '9999-12-31T00:00:00.000Z'],
+  ])('date takes %s', (text, expected) => {
+    expect(new Date(parseEventTime(text, 'date') ?? NaN).toISOString()).toBe(expected);
+  });
+
+  test.each([
+    '2026-02-29',
+    '1900-02-29',
+    '2026-04-31',
+    '2026-13-01',
+    '2026-00-01',
+    '2026-01-00',
+    '2026-3-1',
+    '26-03-01',
+    '20260301',
+    '2026-060',
+    '2026-W09-7',
+    '2026/03/01',
+    '01.03.2026',
+    '2026-03-01T00:00:00Z',
+    '2026-03-01Z',
+    '-2026-03-01',
+    '+02026-03-01',
+    ' 2026-03-01',
+    '2026-03-01 ',
+    '2026-03-01\n',
+    '２０２６-03-01',
+    '',
+    20_260_301,
+    null,
+    true,
+    undefined,
+    ['2026-03-01'],
+  ])('date refuses %j', (value) => {
+    expect(parseEventTime(value, 'date')).toBeUndefined();
+  });
+
+  test('a date is the midnight in UTC with which its day begins', () => {
+    const day = fc.integer({
+      min: Date.parse('0000-01-01T00:00:00Z') / 86_400_000,
+      max: Date.parse('9999-12-31T00:00:00Z') / 86_400_000,
+    });
+    fc.assert(
+      fc.property(day, (days) => {
+        const text = new Date(days * 86_400_000).toISOString().slice(0, 10);
+        expect(parseEventTime(text, 'date')).toBe(days * 86_400_000);
+      }),
+    );
+  });
+
   test('epoch times', () => {
     expect(parseEventTime(1_700_000_000, 'epoch-seconds')).toBe(1_700_000_000_000);
     expect(parseEventTime(1.001, 'epoch-seconds')).toBe(1001);
@@ -98,7 +154,7 @@ describe('event times', () => {
     for (const receivedAt of [Date.parse('1999-01-01T00:00:00Z'), Date.parse('2200-01-01T00:00:00Z')]) {
       const at = (offset: number): Validated =>
         validateRecord(
-          { ...good, at: new Date(receivedAt + offset).toISOString() },
+          { record: { ...good, at: new Date(receivedAt + offset).toISOString() } },
           { index: 0, group: 0 },
           readings(),
           receivedAt,
@@ -130,6 +186,7 @@ describe('a record', () => {
         data: good,
       },
       json: JSON.stringify(good),
+      media: [],
     });
   });
 
@@ -145,13 +202,13 @@ describe('a record', () => {
   test('keeps the schema’s reasons, up to a bound, and its key', () => {
     const error = { pointer: '/value', keyword: 'type', message: 'must be string' };
     const check = () => Array.from({ length: 50 }, () => error);
-    const validated = validateRecord(good, { index: 0, group: 0 }, readings(), RECEIVED, check);
+    const validated = validateRecord({ record: good }, { index: 0, group: 0 }, readings(), RECEIVED, check);
     expect(validated).toEqual({ errors: Array.from({ length: MAX_ERRORS }, () => error), key: 'a' });
   });
 
   test('tells the check its length', () => {
     const lengths: number[] = [];
-    validateRecord(good, { index: 0, group: 0 }, readings(), RECEIVED, (_, bytes) => {
+    validateRecord({ record: good }, { index: 0, group: 0 }, readings(), RECEIVED, (_, bytes) => {
       lengths.push(bytes);
       return [];
     });

@@ -13,12 +13,13 @@ const nameOf = (dataset: string, key: string): string => `${dataset}/${key}`;
 export function disagreements(
   stored: readonly StoredDocument[],
   held: readonly Held[],
-  contentOf: (data: unknown) => unknown = (data) => data,
+  contentOf: (data: unknown, dataset: string) => unknown = (data) => data,
 ): string[] {
   const left = new Map(held.map((one) => [nameOf(one.dataset, one.subject), one]));
   const faults: string[] = [];
   for (const { pk, data, _hw } of stored) {
-    const name = nameOf(pk.slice(0, pk.lastIndexOf(':')), _hw.key);
+    const dataset = pk.slice(0, pk.lastIndexOf(':'));
+    const name = nameOf(dataset, _hw.key);
     const found = left.get(name);
     left.delete(name);
     if (_hw.deleted) {
@@ -28,7 +29,7 @@ export function disagreements(
     } else if (found?.kind !== 'upserted' || found.version !== _hw.version) {
       const told = found ? `${found.kind} in version ${found.version}` : 'never';
       faults.push(`${name} is there in version ${_hw.version}, and was told ${told}`);
-    } else if (!isDeepStrictEqual(contentOf(found.data), contentOf(data))) {
+    } else if (!isDeepStrictEqual(contentOf(found.data, dataset), contentOf(data, dataset))) {
       faults.push(`${name} has another content than was told`);
     }
   }

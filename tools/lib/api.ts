@@ -7,7 +7,8 @@ export interface AcceptedBatch {
   readonly id: string;
   readonly batchId: string;
   readonly dataset: string;
-  readonly accepted: number;
+  /** null: of an upload, which is counted later */
+  readonly accepted: number | null;
   readonly statusQueryGetUri: string;
   readonly terminatePostUri: string;
 }
@@ -22,10 +23,13 @@ export interface BatchReport {
   readonly requestCharge: number;
   readonly archive: { readonly path: string; readonly sha256: string; readonly bytes: number } | null;
   readonly failure?: { readonly code: string; readonly message: string };
+  readonly redriveOf?: string;
+  readonly redrives?: readonly string[];
 }
 
 export interface RecordReport {
   readonly index: number;
+  readonly line?: number;
   readonly key: string | null;
   readonly verdict: Verdict;
   readonly version?: number;
@@ -70,6 +74,8 @@ export class ApiError extends Error {
 
 export interface PostOptions {
   readonly contentType?: string;
+  /** How the body is compressed. */
+  readonly contentEncoding?: string;
   readonly idempotencyKey?: string;
   readonly query?: string;
 }
@@ -100,6 +106,7 @@ export class Api {
   /** @throws {ApiError} when the batch is not accepted */
   async post(dataset: string, body: Buffer | string, options: PostOptions = {}): Promise<AcceptedBatch> {
     const headers: Record<string, string> = { 'Content-Type': options.contentType ?? 'application/x-ndjson' };
+    if (options.contentEncoding !== undefined) headers['Content-Encoding'] = options.contentEncoding;
     if (options.idempotencyKey !== undefined) headers['Idempotency-Key'] = options.idempotencyKey;
     const path = `/api/datasets/${dataset}/batches${options.query ?? ''}`;
     return (await this.ok(await this.request(path, { method: 'POST', headers, body }))) as AcceptedBatch;

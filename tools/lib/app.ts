@@ -1,14 +1,10 @@
 import { createHmac } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { startLocalCloud, type LocalCloud, type LocalCloudOptions } from '../../local/start';
+import { APP_DIR } from './paths';
 
-/** The folder of the project: the next one up with a `package.json`, seen from the source and from the build. */
-export const APP_DIR = projectFolder(__dirname);
-
-function projectFolder(from: string): string {
-  return existsSync(join(from, 'package.json')) ? from : projectFolder(dirname(from));
-}
+export { APP_DIR };
 
 /** The hub of valid records; on Azure 4 partitions are enough for about 4 MB/s. */
 export const HUBS = { records: { partitions: 4 } };

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { Consumer, Entry, Verdict } from './consumer';
+import { plain } from './plain';
 import { twoColumns } from './table';
 
 type Colour = Extract<Parameters<typeof styleText>[0], string>;
@@ -39,12 +40,4 @@ export function summary({ stats, holdings }: Pick<Consumer, 'stats' | 'holdings'
     ['documents held', holdings.documents().length],
   ];
   return twoColumns(counts.map(([name, count]) => [name, String(count)]));
-}
-
-/** A stranger's text must not steer the terminal. */
-function plain(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- they are what is meant
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
 }

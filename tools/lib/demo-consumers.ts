@@ -3,6 +3,7 @@ import { disagreements } from './agreement';
 import type { Api } from './api';
 import { Consumer } from './consumer';
 import type { StoredDocument } from './recount';
+import { schemaOf } from './rules';
 import { newSecret, Subscriptions } from './subscriptions';
 import { table } from './table';
 
@@ -13,8 +14,18 @@ export const QUICK_RETRIES = {
   HEADWATER_DELIVERY_WAIT_FACTOR: '1',
 } as const;
 
-/** A product without its event time. */
-const contentOf = (data: unknown): unknown => ({ ...(data as object), updatedAt: undefined });
+/** A document without its event time. */
+function contentOf(data: unknown, dataset: string): unknown {
+  return { ...(data as object), [eventTimeProperty(dataset)]: undefined };
+}
+
+const eventTimes = new Map<string, string>();
+
+function eventTimeProperty(dataset: string): string {
+  const known = eventTimes.get(dataset) ?? schemaOf(dataset)['x-headwater'].eventTime.pointer.slice(1);
+  eventTimes.set(dataset, known);
+  return known;
+}
 
 /** Given up when nothing has come for so long, ms. */
 const QUIET_MS = 30_000;
@@ -25,8 +36,8 @@ export interface DemoConsumer {
   readonly consumer: Consumer;
 }
 
-/** Two consumers that subscribe to all products: one is healthy, the other refuses 40 % of what it is sent. */
-export async function startConsumers(api: Api): Promise<DemoConsumer[]> {
+/** Two consumers that subscribe to data sets: one is healthy, the other refuses 40 % of what it is sent. */
+export async function startConsumers(api: Api, datasets: readonly string[]): Promise<DemoConsumer[]> {
   const subscriptions = new Subscriptions(api);
   const kinds = [
     { name: 'healthy', fail: 0 },
@@ -38,7 +49,7 @@ export async function startConsumers(api: Api): Promise<DemoConsumer[]> {
       const consumer = await new Consumer({ fail, secret }).start();
       await subscriptions.createActive({
         url: consumer.url,
-        datasets: ['products'],
+        datasets,
         description: name,
         secret,
       });

@@ -40,7 +40,7 @@ function findSource(store: Store, { source, sourceConditions }: Plan): BlobRecor
       container === undefined ? 'ContainerNotFound' : 'BlobNotFound',
       'It is the source of the copy.',
     );
-  return checkRead(sourceConditions, blob) ? fail('ConditionNotMet', 'It is one on the source.') : blob;
+  return checkRead(sourceConditions, blob) ? fail('SourceConditionNotMet') : blob;
 }
 
 function copy(
@@ -66,6 +66,10 @@ function copy(
   });
 }
 
+/** A condition of the request itself is one on the target. */
+const namingTarget = (failure: Failure): Failure =>
+  failure.error === 'ConditionNotMet' ? fail('TargetConditionNotMet', failure.detail) : failure;
+
 /**
  * https://learn.microsoft.com/rest/api/storageservices/copy-blob and
  * https://learn.microsoft.com/rest/api/storageservices/copy-blob-from-url, within the account: both are done when
@@ -75,10 +79,10 @@ export async function copyBlob(store: Store, request: BlobRequest, source: CopyS
   const plan = readPlan(request, source);
   if (failed(plan)) return plan;
   const early = refuseEarly(store, request, plan.conditions);
-  if (early) return early;
+  if (early) return namingTarget(early);
   const copyId = randomUUID();
   const blob = await store.mutate((tx) => copy(store, tx, request, plan, copyId));
-  if (failed(blob)) return blob;
+  if (failed(blob)) return namingTarget(blob);
   return {
     status: 202,
     headers: { ...stateHeaders(blob), 'x-ms-copy-id': copyId, 'x-ms-copy-status': 'success' },

@@ -93,7 +93,7 @@ const CHARGE_OF_FAILURE = 1;
 function success(result: ItemResult, minimal: boolean): Answer {
   const fields = [`"statusCode":${result.status}`, `"requestCharge":${formatCharge(result.charge)}`];
   if (result.etag !== undefined) fields.push(`"eTag":${JSON.stringify(result.etag)}`);
-  if (result.text !== undefined && !minimal) fields.push(`"resourceBody":${result.text}`);
+  if (result.render && !minimal) fields.push(`"resourceBody":${result.render()}`);
   return { status: result.status, text: `{${fields.join(',')}}`, charge: result.charge };
 }
 

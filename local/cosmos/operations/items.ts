@@ -39,7 +39,7 @@ function toReply(result: ItemResult, minimal: boolean): Reply {
   return {
     status: result.status,
     charge: result.charge,
-    ...(result.text !== undefined && !minimal && { body: result.text }),
+    ...(result.render && !minimal && { body: result.render() }),
     headers: result.etag === undefined ? {} : { etag: result.etag },
   };
 }

@@ -44,10 +44,10 @@ export interface ItemContent {
   readonly ttl: number | null;
 }
 
-/** What an operation did; `text` is the item's JSON as it is now. */
+/** What an operation did; `render` gives the item's JSON as it is now, which many clients do not want. */
 export interface ItemResult {
   readonly status: 200 | 201 | 204 | 304;
-  readonly text?: string;
+  readonly render?: () => string;
   readonly etag?: string;
   readonly charge: number;
 }
@@ -203,7 +203,7 @@ export function readItem(
   if (operation.ifMatch !== undefined && !matches(operation.ifMatch, etag)) {
     return fail('PreconditionFailed', 'One of the specified pre-condition is not met.');
   }
-  return ok({ status: 200, text: renderItem(container, item), etag, charge });
+  return ok({ status: 200, render: () => renderItem(container, item), etag, charge });
 }
 
 function written(
@@ -215,7 +215,7 @@ function written(
   const { container } = scope;
   return ok({
     status,
-    text: renderItem(container, item),
+    render: () => renderItem(container, item),
     etag: etagOf(container.num, item.lsn),
     charge: writeCharge(bytes),
   });

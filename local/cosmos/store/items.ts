@@ -18,6 +18,11 @@ export interface StoredItem {
   readonly body: string;
 }
 
+/** An item as the change feed gives it on: its JSON is copied, and never becomes a string. */
+export interface FeedItem extends Pick<StoredItem, 'rid' | 'lsn' | 'ts' | 'ttl'> {
+  readonly body: Uint8Array;
+}
+
 export interface NewItem {
   readonly pk: string;
   readonly id: string;
@@ -146,6 +151,14 @@ export class ItemTable {
     yield* statement.iterate(...where.parameters) as unknown as Iterable<StoredItem>;
   }
 
+  /** Streams items for the change feed, in the way that {@link read} does. */
+  *readFeed({ from, where, order }: Access): Generator<FeedItem> {
+    const statement = this.db.prepare(
+      `SELECT rid, lsn, ts, ttl, CAST(body AS BLOB) AS body FROM ${from} WHERE ${where.text} ORDER BY ${order}`,
+    );
+    yield* statement.iterate(...where.parameters) as unknown as Iterable<FeedItem>;
+  }
+
   /** How many rows there are, `limit` at most. */
   count(from: string, where: Sql, limit: number): number {
     const counted = this.db
@@ -206,18 +219,25 @@ function systemProperties(container: ContainerRecord, item: { rid: number; lsn: 
   };
 }
 
+/** What follows the last member of a stored item where clients see it; ASCII. */
+export function systemMembers(
+  container: ContainerRecord,
+  item: { readonly rid: number; readonly lsn: number; readonly ts: number },
+): string {
+  const rid = itemRid(container.database, container.num, item.rid);
+  const etag = etagOf(container.num, item.lsn).slice(1, -1);
+  return (
+    `,"_rid":"${rid}","_self":"${container.self}docs/${rid}/","_etag":"\\"${etag}\\"",` +
+    `"_attachments":"attachments/","_ts":${Math.floor(item.ts / 1_000)}`
+  );
+}
+
 /** The JSON text of an item as clients see it. */
 export function renderItem(
   container: ContainerRecord,
   item: { readonly rid: number; readonly lsn: number; readonly ts: number; readonly body: string },
 ): string {
-  const rid = itemRid(container.database, container.num, item.rid);
-  const etag = etagOf(container.num, item.lsn).slice(1, -1);
-  return (
-    item.body.slice(0, -1) +
-    `,"_rid":"${rid}","_self":"${container.self}docs/${rid}/","_etag":"\\"${etag}\\"",` +
-    `"_attachments":"attachments/","_ts":${Math.floor(item.ts / 1_000)}}`
-  );
+  return `${item.body.slice(0, -1)}${systemMembers(container, item)}}`;
 }
 
 /** The item as clients see it, parsed. */

@@ -1,12 +1,12 @@
 import { mapLimited } from '../../clients/once';
 import type { BatchHeader, Chunk } from '../../domain/ingest/batch';
-import { frame } from '../../domain/ingest/framing';
-import { archiveName, chunkName, inboxName } from '../../domain/ingest/names';
+import { chunkName, inboxName, repeatedName } from '../../domain/ingest/names';
 import { SPLIT_LIMITS, Splitter, type ChunkRecord } from '../../domain/ingest/split';
+import { readBody, type ReadBody } from './body';
 import type { IngestDeps } from './deps';
 import { fromLines, knownAs, mustExist } from './lines';
 
-type Deps = Pick<IngestDeps, 'blobs' | 'schemas'>;
+type Deps = Pick<IngestDeps, 'blobs' | 'schemas' | 'uploads'>;
 
 /** A chunk of a batch, as activities are told of it. */
 export interface ChunkTask {
@@ -16,21 +16,42 @@ export interface ChunkTask {
   readonly chunks: number;
 }
 
+/** The manifest, and what else the split has found out. */
+export interface Split extends ReadBody {
+  readonly chunks: readonly Chunk[];
+  /** Some keys occur in several groups. */
+  readonly repeatedKeys: boolean;
+}
+
 const WRITES_AT_A_TIME = 4;
 
 /**
  * Splits a batch and writes its chunks; a second execution finds the same ones there. The chunk of a batch that has
  * only one is not written: whoever needs it splits the body again, which gives the same.
- * @returns the manifest
+ * @throws {Unreadable} when the body is an upload that cannot be read
  */
-export async function writeChunks(deps: Deps, batch: BatchHeader): Promise<Chunk[]> {
-  const parts = await split(deps, batch);
-  if (parts.length > 1) {
-    await mapLimited(parts, WRITES_AT_A_TIME, ({ body, records }, number) =>
-      deps.blobs.create('chunks', chunkName(batch.id, number), knownAs(Buffer.from(body), records)),
+export async function writeChunks(deps: Deps, batch: BatchHeader): Promise<Split> {
+  const chunks: Chunk[] = [];
+  let held: Part[] = [];
+  const write = async (parts: readonly Part[]): Promise<void> => {
+    const first = chunks.length - held.length;
+    held.push(...parts);
+    chunks.push(...parts.map(({ chunk }) => chunk));
+    if (chunks.length < 2) return;
+    const ready = held;
+    held = [];
+    await mapLimited(ready, WRITES_AT_A_TIME, ({ body, records }, at) =>
+      deps.blobs.create('chunks', chunkName(batch.id, first + at), knownAs(Buffer.from(body), records)),
     );
-  }
-  return parts.map(({ chunk }) => chunk);
+  };
+  const { repeated, ...read } = await split(deps, batch, write);
+  // Whoever needs the records from here on reads the chunks.
+  if (chunks.length > 1 && !batch.upload) deps.blobs.forget('inbox', inboxName(batch.id, batch.contentHash));
+  // With one chunk, all groups of a bucket but those of large records are in sight of each other; it is the same way.
+  const repeatedKeys = repeated.length > 0;
+  if (repeatedKeys)
+    await deps.blobs.create('chunks', repeatedName(batch.id), Buffer.from(JSON.stringify(repeated)));
+  return { ...read, chunks, repeatedKeys };
 }
 
 /** The records of a chunk. */
@@ -38,9 +59,26 @@ export async function readChunk(
   deps: Deps,
   { batch, chunk, chunks }: ChunkTask,
 ): Promise<readonly ChunkRecord[]> {
-  if (chunks === 1) return (await split(deps, batch)).flatMap(({ records }) => records);
+  if (chunks === 1) {
+    const all: ChunkRecord[] = [];
+    await split(deps, batch, async (parts) => {
+      for (const { records } of parts) all.push(...records);
+      await Promise.resolve();
+    });
+    return all;
+  }
   const name = chunkName(batch.id, chunk);
   return fromLines<ChunkRecord>(mustExist(await deps.blobs.read('chunks', name), `Chunk ${name}`));
+}
+
+/** Fingerprints of the keys that occur in several groups of a batch. */
+export async function readRepeatedKeys(
+  blobs: Pick<IngestDeps['blobs'], 'read'>,
+  batchId: string,
+): Promise<ReadonlySet<number>> {
+  const name = repeatedName(batchId);
+  const content = mustExist(await blobs.read('chunks', name), `The list ${name}`);
+  return new Set(JSON.parse(content.toString('utf8')) as number[]);
 }
 
 interface Part {
@@ -50,29 +88,28 @@ interface Part {
   readonly records: readonly ChunkRecord[];
 }
 
-async function split({ blobs, schemas }: Deps, batch: BatchHeader): Promise<Part[]> {
-  const { dataset } = await schemas.at(batch.dataset, batch.schemaVersion);
-  const framed = frame(await bodyOf(blobs, batch), batch.format, batch.accepted);
-  if (!framed.ok)
-    throw new Error(`The body of batch ${batch.id} cannot be framed again: ${framed.fault.reason}`);
-  if (framed.records.length !== batch.accepted) {
-    throw new Error(
-      `The body of batch ${batch.id} holds ${framed.records.length} records, not ${batch.accepted}.`,
-    );
-  }
-  const parts: Part[] = [];
+/** @param take is given the chunks in order, and awaited before more of the body is read */
+async function split(
+  deps: Deps,
+  batch: BatchHeader,
+  take: (parts: readonly Part[]) => Promise<void>,
+): Promise<ReadBody & { repeated: readonly number[] }> {
+  const { dataset } = await deps.schemas.at(batch.dataset, batch.schemaVersion);
+  let parts: Part[] = [];
   const splitter = new Splitter(dataset.key, SPLIT_LIMITS, (chunk, body, records) =>
     parts.push({ chunk, body, records }),
   );
-  framed.records.forEach((record, index) => splitter.add(index, record));
+  const handOn = async (): Promise<void> => {
+    const ready = parts;
+    parts = [];
+    if (ready.length > 0) await take(ready);
+  };
+  let index = 0;
+  const read = await readBody(deps, batch, async (records) => {
+    for (const raw of records) splitter.add(index++, raw);
+    await handOn();
+  });
   splitter.end();
-  return parts;
-}
-
-/** The inbox is swept some time after the batch is closed; an activity that still runs then finds the body in the archive. */
-async function bodyOf(blobs: IngestDeps['blobs'], batch: BatchHeader): Promise<Buffer> {
-  const received = await blobs.read('inbox', inboxName(batch.id, batch.contentHash));
-  return (
-    received ?? mustExist(await blobs.read('archive', archiveName(batch)), `The body of batch ${batch.id}`)
-  );
+  await handOn();
+  return { ...read, repeated: splitter.repeatedKeys };
 }

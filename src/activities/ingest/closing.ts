@@ -14,7 +14,8 @@ import type { SeenBatch } from './openBatch';
 export interface Closing {
   readonly status: ClosedStatus;
   readonly files: readonly ChunkVerdicts[];
-  readonly archive: Archive;
+  /** Absent: the body was an upload that could not be read. */
+  readonly archive?: Archive;
   readonly failure?: Failure;
 }
 
@@ -41,7 +42,7 @@ export async function close(
     completedAt,
     counts,
     requestCharge,
-    archive,
+    ...(archive ? { archive } : { chunks: [] }),
     ...(failure ? { failure } : {}),
   };
   for (let condition = etag; ;) {

@@ -11,6 +11,12 @@ export interface IngestDeps {
   readonly documents: Documents;
   readonly hub: RecordsHub;
   readonly schemas: Schemas;
+  /** Bounds of a body that is read after it was accepted. */
+  readonly uploads: {
+    /** when decompressed */
+    readonly maxBytes: number;
+    readonly maxRecords: number;
+  };
   readonly groupConcurrency: number;
   readonly markerTtlSeconds: number;
   readonly fanOut: number;

@@ -39,6 +39,27 @@ function parseLines(text: string): unknown[] {
   return list;
 }
 
+/**
+ * The JSON of the member `name` in each line, as bytes of the content itself: it need not be written again. It must be
+ * the line's last member, and those before it no objects.
+ * @throws when a line has none
+ */
+export function lastMembers(content: Buffer, name: string): Buffer[] {
+  const mark = `,"${name}":`;
+  const members: Buffer[] = [];
+  for (let start = 0; start < content.length;) {
+    // In a string the quotes would be escaped.
+    const from = content.indexOf(mark, start) + mark.length;
+    const end = content.indexOf(NEWLINE, start);
+    if (from < start + mark.length || end < from) throw new Error(`A line has no "${name}".`);
+    members.push(content.subarray(from, end - '}'.length));
+    start = end + 1;
+  }
+  return members;
+}
+
+const NEWLINE = 0x0a;
+
 /** A blob that an earlier step of the same batch wrote. Its absence is a fault of ours, not of the input. */
 export function mustExist(content: Buffer | undefined, what: string): Buffer {
   if (!content) throw new Error(`${what} is missing.`);

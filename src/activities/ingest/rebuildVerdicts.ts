@@ -18,7 +18,7 @@ export type Rebuilt = 'rebuilt' | 'expired';
  * quarantine. Decides nothing, and changes nothing that is there. May run twice.
  */
 export function createRebuildVerdicts(
-  deps: Pick<IngestDeps, 'blobs' | 'documents' | 'schemas' | 'markerTtlSeconds'>,
+  deps: Pick<IngestDeps, 'blobs' | 'documents' | 'schemas' | 'uploads' | 'markerTtlSeconds'>,
 ) {
   const validateChunk = createValidateChunk(deps);
   return async function rebuildVerdicts(batch: Batch, chunk: number): Promise<Rebuilt> {

@@ -3,7 +3,7 @@ import type { Documents } from '../../clients/documents';
 import { decide, type GroupOrigin, type Stored, type Write } from '../../domain/ingest/decide';
 import type { Marker } from '../../domain/ingest/envelope';
 import type { ValidRecord } from '../../domain/ingest/validation';
-import type { GroupVerdict } from '../../domain/ingest/verdict';
+import type { GroupVerdict, Winner } from '../../domain/ingest/verdict';
 import { documentId } from '../../domain/keys';
 
 /** What a group is read from and written to. */
@@ -21,8 +21,13 @@ export interface GroupTask {
   readonly records: readonly ValidRecord[];
   readonly origin: GroupOrigin;
   readonly markerTtlSeconds: number;
-  /** The documents of the group's keys, where they were read already. */
+  /**
+   * The documents of the group's keys, where they were read already or can be guessed: what is not as it stands here is
+   * a conflict, and read then.
+   */
   readonly stored?: ReadonlyMap<string, Stored>;
+  /** Records that newer ones in other groups of the batch make stale, by index. */
+  readonly stale?: ReadonlyMap<number, Winner>;
 }
 
 /** Waits before a group is tried again, longer after more conflicts. Random, or those who met would meet again. */
@@ -46,16 +51,18 @@ export async function upsertGroup(
   pause: Pause = backOff,
 ): Promise<GroupResult> {
   const { markerId, origin, markerTtlSeconds } = task;
+  const candidates = task.records.filter(({ index }) => !task.stale?.has(index));
+  const stale = staleVerdicts(task);
   const dead: GroupVerdict[] = [];
   let requestCharge = 0;
   let conflicts = 0;
   for (;;) {
-    const records = task.records.filter(({ index }) => !dead.some((verdict) => verdict.index === index));
+    const records = candidates.filter(({ index }) => !dead.some((verdict) => verdict.index === index));
     const ids = [...new Set(records.map(({ key }) => documentId(key)))];
     const first = conflicts === 0 && dead.length === 0 ? task.stored : undefined;
-    const read = first ? { stored: first, requestCharge: 0 } : await documents.read(origin.pk, ids);
+    const read = first ? { stored: first, requestCharge: 0 } : await readAny(documents, origin.pk, ids);
     const { writes, verdicts: decided } = decide(records, read.stored, origin);
-    const verdicts = [...decided, ...dead];
+    const verdicts = [...decided, ...stale, ...dead];
     const marker: Marker = { id: markerId, pk: origin.pk, type: 'marker', verdicts, ttl: markerTtlSeconds };
     const outcome = await documents.commit(marker, writes);
     requestCharge += read.requestCharge + outcome.requestCharge;
@@ -73,6 +80,22 @@ export async function upsertGroup(
       await pause(conflicts);
     }
   }
+}
+
+function staleVerdicts({ records, stale }: GroupTask): GroupVerdict[] {
+  return records.flatMap(({ index }): GroupVerdict[] => {
+    const winner = stale?.get(index);
+    return winner ? [{ index, verdict: 'stale', winner }] : [];
+  });
+}
+
+/** Nothing is left to read of a group whose records are all stale. */
+async function readAny(
+  documents: GroupDocuments,
+  pk: string,
+  ids: readonly string[],
+): Promise<Awaited<ReturnType<Documents['read']>>> {
+  return ids.length === 0 ? { stored: new Map(), requestCharge: 0 } : documents.read(pk, ids);
 }
 
 /** Decides the fate of a group that did not get its turn, unless it is decided: nobody can write it afterwards. */

@@ -1,79 +1,92 @@
-import type { DataSet } from '../../domain/dataset';
+import { mapLimited } from '../../clients/once';
 import type { BatchHeader } from '../../domain/ingest/batch';
+import type { Media } from '../../domain/ingest/media';
 import { chunkName } from '../../domain/ingest/names';
 import type { ChunkRecord } from '../../domain/ingest/split';
 import { validateRecord, type QuarantinedRecord, type ValidRecord } from '../../domain/ingest/validation';
-import type { Json } from '../../domain/json';
-import { keyOf } from '../../domain/keys';
 import { readChunk, type ChunkTask } from './chunks';
 import type { IngestDeps } from './deps';
 import { fromLines, knownAs, mustExist, toLines } from './lines';
-import { claimMedia } from './media';
 
 export interface ChunkValidation {
   readonly valid: number;
   readonly quarantined: number;
 }
 
+type Deps = Pick<IngestDeps, 'blobs' | 'schemas' | 'uploads'>;
+
+const MEDIA_AT_A_TIME = 8;
+
 /**
  * Validates a chunk: schema, event time, size; media move to blobs of their own. A function of the body, the
  * schema's version and the time of receipt. The result is stored once, and what is stored is what counts.
  */
-export function createValidateChunk(deps: Pick<IngestDeps, 'blobs' | 'schemas'>) {
+export function createValidateChunk(deps: Deps) {
   return async function validateChunk(task: ChunkTask): Promise<ChunkValidation> {
     const { batch, chunk } = task;
     const name = chunkName(batch.id, chunk);
-    const { valid, lines, quarantined } = await validateAll(deps, batch, await readChunk(deps, task));
-    // First the quarantine, then the file that makes it count.
+    const { valid, lines, quarantined, media } = await validateAll(deps, batch, await readChunk(deps, task));
+    // First the media and the quarantine, then the file that makes them count.
+    await mapLimited([...media.values()], MEDIA_AT_A_TIME, ({ name: blob, content, contentType }) =>
+      deps.blobs.create('media', blob, content, { contentType }),
+    );
     if (quarantined.length > 0) await deps.blobs.create('quarantine', name, toLines(quarantined));
     const metadata = { valid: String(valid.length), quarantined: String(quarantined.length) };
     const outcome = await deps.blobs.create('validated', name, knownAs(Buffer.from(lines), valid), {
       metadata,
     });
+    if (task.chunks > 1) deps.blobs.forget('chunks', name);
     if (outcome === 'created') return { valid: valid.length, quarantined: quarantined.length };
     return countsIn(name, await deps.blobs.metadata('validated', name));
   };
 }
 
+interface ValidatedChunk {
+  readonly valid: readonly ValidRecord[];
+  readonly lines: string;
+  readonly quarantined: readonly QuarantinedRecord[];
+  /** of valid records, by name: the same content is stored once */
+  readonly media: ReadonlyMap<string, Media>;
+}
+
 async function validateAll(
-  { blobs, schemas }: Pick<IngestDeps, 'blobs' | 'schemas'>,
+  { schemas }: Deps,
   batch: BatchHeader,
   records: readonly ChunkRecord[],
-): Promise<{ valid: ValidRecord[]; lines: string; quarantined: QuarantinedRecord[] }> {
+): Promise<ValidatedChunk> {
   const { dataset, check } = await schemas.at(batch.dataset, batch.schemaVersion);
+  const { schemaVersion } = batch;
   const receivedAt = Date.parse(batch.receivedAt);
   const valid: ValidRecord[] = [];
   let lines = '';
   const quarantined: QuarantinedRecord[] = [];
-  for (const { index, group, record } of records) {
-    const claimed = dataset.media.length > 0 ? await claimMedia(blobs, dataset, record) : { record };
-    const result =
-      'errors' in claimed
-        ? { errors: claimed.errors, key: nameOf(record, dataset) }
-        : validateRecord(claimed.record, { index, group }, dataset, receivedAt, check);
+  const media = new Map<string, Media>();
+  for (const raw of records) {
+    const { index, group, line, record } = raw;
+    const result = validateRecord(raw, { index, group }, dataset, receivedAt, check);
     if ('valid' in result) {
       valid.push(result.valid);
       lines += lineOf(result.valid, result.json);
-    } else
+      for (const one of result.media) media.set(one.name, one);
+    } else {
+      const { key, errors } = result;
       quarantined.push({
         index,
-        key: result.key,
-        schemaVersion: batch.schemaVersion,
-        errors: result.errors,
+        ...(line === undefined ? {} : { line }),
+        key,
+        schemaVersion,
+        errors,
         record,
       });
+    }
   }
-  return { valid, lines, quarantined };
+  return { valid, lines, quarantined, media };
 }
 
 /** A line of the validated chunk; the record's own text is there already. */
-function lineOf({ index, group, key, eventTime, deleted, hash }: ValidRecord, json: string): string {
-  return `${JSON.stringify({ index, group, key, eventTime, deleted, hash }).slice(0, -1)},"data":${json}}\n`;
-}
-
-function nameOf(record: Json, dataset: DataSet): string | null {
-  const key = keyOf(record, dataset.key);
-  return 'key' in key ? key.key : null;
+function lineOf(record: ValidRecord, json: string): string {
+  const { data: _, ...others } = record;
+  return `${JSON.stringify(others).slice(0, -1)},"data":${json}}\n`;
 }
 
 function countsIn(name: string, metadata: Record<string, string> | undefined): ChunkValidation {

@@ -1,7 +1,11 @@
 import { sum, type Counts, type VerdictCounts } from './verdict';
 
 export type OnInvalid = 'quarantine' | 'reject';
-export type Format = 'ndjson' | 'json';
+/** `redrive`: what the app writes when records of a batch are re-driven. */
+export type Format = 'ndjson' | 'json' | 'csv' | 'redrive';
+
+/** How the bytes of an upload are compressed (https://www.iana.org/assignments/http-parameters). */
+export type Encoding = 'gzip' | 'br';
 
 /**
  * - `accepted`: reserved, not yet split
@@ -37,7 +41,15 @@ export interface Archive {
 }
 
 export interface Failure {
-  readonly code: 'terminated' | 'orchestration-failed' | 'orchestration-lost';
+  readonly code:
+    | 'terminated'
+    | 'orchestration-failed'
+    | 'orchestration-lost'
+    /** Of an upload, which is read after it was accepted. */
+    | 'malformed-body'
+    | 'empty-batch'
+    | 'batch-too-large'
+    | 'upload-changed';
   readonly message: string;
 }
 
@@ -50,16 +62,30 @@ export interface BatchHeader {
   readonly onInvalid: OnInvalid;
   /** SHA-256 of decoded body, format and `onInvalid`: what makes two requests the same. */
   readonly contentHash: string;
+  /** Of an upload: '' until it is split. */
   readonly bodySha256: string;
   readonly bytes: number;
+  /** Of an upload: 0 until it is split. */
   readonly accepted: number;
   readonly receivedAt: string;
+  /** The body lies in an upload; the ETag is that of the content that was accepted. */
+  readonly upload?: Upload;
+  /** The batch whose records these are. */
+  readonly redriveOf?: string;
+}
+
+export interface Upload {
+  readonly id: string;
+  readonly etag: string;
+  readonly encoding?: Encoding;
 }
 
 /** The document in the `batches` container: what answers for status, idempotency and ledger. */
 export interface Batch extends BatchHeader {
   readonly status: BatchStatus;
   readonly chunks?: readonly Chunk[];
+  /** Some keys occur in several groups: which of their records is the newest cannot be seen in one. */
+  readonly repeatedKeys?: boolean;
   readonly completedAt?: string;
   readonly counts?: VerdictCounts;
   /** RU */
@@ -103,28 +129,7 @@ export function countsOf(batch: Batch, files: readonly ChunkVerdicts[]): Counts 
 
 /** Only what is fixed: the rest of a batch document changes while activities run. */
 export function headerOf(batch: Batch): BatchHeader {
-  const {
-    id,
-    dataset,
-    schemaVersion,
-    format,
-    onInvalid,
-    contentHash,
-    bodySha256,
-    bytes,
-    accepted,
-    receivedAt,
-  } = batch;
-  return {
-    id,
-    dataset,
-    schemaVersion,
-    format,
-    onInvalid,
-    contentHash,
-    bodySha256,
-    bytes,
-    accepted,
-    receivedAt,
-  };
+  const { status: _status, chunks: _chunks, repeatedKeys: _keys, completedAt: _at, ...others } = batch;
+  const { counts: _counts, requestCharge: _charge, archive: _archive, failure: _failure, ...header } = others;
+  return header;
 }

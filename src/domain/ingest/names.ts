@@ -3,6 +3,7 @@ import type { Batch, Format } from './batch';
 /** Blob containers of the app. */
 export const CONTAINERS = [
   'inbox',
+  'uploads',
   'archive',
   'chunks',
   'validated',
@@ -18,16 +19,38 @@ const five = (chunk: number): string => String(chunk).padStart(5, '0');
 /** The body as it was received, until the batch is closed. The hash keeps two contents of one idempotency key apart. */
 export const inboxName = (batchId: string, contentHash: string): string => `${batchId}/${contentHash}`;
 
+/** What a producer puts by its own request, to be named by a batch. */
+export const uploadName = (dataset: string, uploadId: string): string => `${dataset}/${uploadId}`;
+
 /** `{dataset}/{yyyy}/{MM}/{dd}/{HH}/{batchId}.{ext}`, by the time of receipt (UTC). */
-export function archiveName(batch: Pick<Batch, 'id' | 'dataset' | 'receivedAt' | 'format'>): string {
+export function archiveName(
+  batch: Pick<Batch, 'id' | 'dataset' | 'receivedAt' | 'format' | 'upload'>,
+): string {
   const [date = '', time = ''] = batch.receivedAt.split('T');
-  return `${batch.dataset}/${date.replaceAll('-', '/')}/${time.slice(0, 2)}/${batch.id}.${extension(batch.format)}`;
+  return `${batch.dataset}/${date.replaceAll('-', '/')}/${time.slice(0, 2)}/${batch.id}.${extension(batch)}`;
 }
 
-const extension = (format: Format): string => format;
+const EXTENSIONS: Readonly<Record<Format, string>> = {
+  ndjson: 'ndjson',
+  json: 'json',
+  csv: 'csv',
+  redrive: 'redrive.ndjson',
+};
+
+/** An upload is kept as it came: compressed, if it was. */
+function extension({ format, upload }: Pick<Batch, 'format' | 'upload'>): string {
+  const encoding = upload?.encoding;
+  return EXTENSIONS[format] + (encoding === undefined ? '' : encoding === 'gzip' ? '.gz' : '.br');
+}
 
 /** A chunk's records, what validation made of them, and the verdicts: one blob each, created once. */
 export const chunkName = (batchId: string, chunk: number): string => `${batchId}/${five(chunk)}.ndjson`;
+
+/** The records of a validated chunk that are stale, because a newer one of their key is in another group of the batch. */
+export const staleName = (batchId: string, chunk: number): string => `${batchId}/${five(chunk)}.stale.ndjson`;
+
+/** Fingerprints of the keys that occur in several groups of a batch. */
+export const repeatedName = (batchId: string): string => `${batchId}/repeated.json`;
 
 /** The chunk that a blob name of {@link chunkName} belongs to. */
 export const chunkNumber = (name: string): number =>

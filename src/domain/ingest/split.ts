@@ -1,6 +1,6 @@
-import type { Json } from '../json';
-import { bucketOf, keyOf } from '../keys';
+import { keyOf, placeOf } from '../keys';
 import type { Chunk, Group } from './batch';
+import type { RawRecord } from './framing/raw';
 
 /** Bounds of a split; correctness does not depend on them. */
 export interface SplitLimits {
@@ -12,6 +12,8 @@ export interface SplitLimits {
   readonly groupRecords: number;
   /** Bytes of one group's records and their envelopes: a transactional batch takes 2 MB. */
   readonly groupBytes: number;
+  /** Bytes of the records in groups that are not full yet: so much is in memory. */
+  readonly openBytes: number;
 }
 
 /** What the envelope and the verdict in the marker add to a record at most, but for its key. */
@@ -23,14 +25,14 @@ export const SPLIT_LIMITS: SplitLimits = {
   chunkBytes: 4 * 1024 * 1024,
   groupRecords: 99,
   groupBytes: 1_500_000,
+  openBytes: 16 * 1024 * 1024,
 };
 
 /** One line of a chunk. */
-export interface ChunkRecord {
+export interface ChunkRecord extends Omit<RawRecord, 'json'> {
   readonly index: number;
   /** Number of the group within its chunk. */
   readonly group: number;
-  readonly record: Json;
 }
 
 interface OpenGroup {
@@ -38,7 +40,9 @@ interface OpenGroup {
   bytes: number;
   /** bytes of records and envelopes */
   weight: number;
-  lines: { index: number; json: string; record: Json }[];
+  lines: { index: number; json: string; raw: RawRecord }[];
+  /** Fingerprints of its keys. */
+  prints: number[];
 }
 
 /**
@@ -55,6 +59,10 @@ export class Splitter {
   private parsed: ChunkRecord[] = [];
   private records = 0;
   private bytes = 0;
+  private openBytes = 0;
+  /** By bucket: the fingerprints of keys in groups that are closed. */
+  private readonly closed = new Map<number, Set<number>>();
+  private readonly repeated = new Set<number>();
 
   constructor(
     private readonly keyPath: readonly string[],
@@ -62,22 +70,35 @@ export class Splitter {
     private readonly emit: (chunk: Chunk, body: string, records: readonly ChunkRecord[]) => void,
   ) {}
 
-  add(index: number, record: Json): void {
+  /**
+   * Fingerprints of the keys that occur in more than one group: which of their records is the newest is not to be
+   * seen in one group. A few others may be among them, since fingerprints collide.
+   */
+  get repeatedKeys(): readonly number[] {
+    return [...this.repeated];
+  }
+
+  add(index: number, raw: RawRecord): void {
+    const { record } = raw;
+    const json = raw.json ?? JSON.stringify(record);
     const key = keyOf(record, this.keyPath);
-    const bucket = 'key' in key ? bucketOf(key.key) : 0;
-    const json = JSON.stringify(record);
+    const place = 'key' in key ? placeOf(key.key) : undefined;
+    const bucket = place?.bucket ?? 0;
     const size = Buffer.byteLength(json);
     const weight = size + ENVELOPE_BYTES + ('key' in key ? Buffer.byteLength(JSON.stringify(key.key)) : 0);
-    const { groupRecords, groupBytes } = this.limits;
+    const { groupRecords, groupBytes, openBytes } = this.limits;
     let group = this.open.get(bucket);
     if (group && (group.lines.length >= groupRecords || group.weight + weight > groupBytes)) {
       this.close(group);
       group = undefined;
     }
-    if (!group) this.open.set(bucket, (group = { bucket, bytes: 0, weight: 0, lines: [] }));
-    group.lines.push({ index, json, record });
+    if (!group) this.open.set(bucket, (group = { bucket, bytes: 0, weight: 0, lines: [], prints: [] }));
+    group.lines.push({ index, json, raw });
     group.bytes += size;
     group.weight += weight;
+    if (place) this.look(group, place.fingerprint);
+    this.openBytes += size;
+    if (this.openBytes > openBytes) this.closeLargest();
   }
 
   /** Closes every open group, in the order of the buckets, and the last chunk. */
@@ -87,15 +108,35 @@ export class Splitter {
     this.closeChunk();
   }
 
+  /** Notes a key of an open group, and whether it was in a closed one: a bucket has one open group at a time. */
+  private look(group: OpenGroup, print: number): void {
+    group.prints.push(print);
+    if (this.closed.get(group.bucket)?.has(print)) this.repeated.add(print);
+  }
+
+  private closeLargest(): void {
+    const [largest] = [...this.open.values()].toSorted((a, b) => b.bytes - a.bytes || a.bucket - b.bucket);
+    if (!largest) return;
+    this.open.delete(largest.bucket);
+    this.close(largest);
+  }
+
   private close(group: OpenGroup): void {
     const { chunkRecords, chunkBytes } = this.limits;
     if (this.records + group.lines.length > chunkRecords || this.bytes + group.bytes > chunkBytes)
       this.closeChunk();
     const number = this.groups.length;
-    for (const { index, json, record } of group.lines) {
-      this.lines.push(`{"index":${index},"group":${number},"record":${json}}`);
-      this.parsed.push({ index, group: number, record });
+    for (const { index, json, raw } of group.lines) {
+      const { record, json: _, ...others } = raw;
+      this.lines.push(
+        `${JSON.stringify({ index, group: number, ...others }).slice(0, -1)},"record":${json}}`,
+      );
+      this.parsed.push({ index, group: number, ...others, record });
     }
+    const seen = this.closed.get(group.bucket);
+    if (seen) for (const print of group.prints) seen.add(print);
+    else this.closed.set(group.bucket, new Set(group.prints));
+    this.openBytes -= group.bytes;
     this.groups.push({ bucket: group.bucket, records: group.lines.length });
     this.records += group.lines.length;
     this.bytes += group.bytes;

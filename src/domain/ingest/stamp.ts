@@ -8,6 +8,14 @@ export interface Stamp {
   readonly index: number;
 }
 
+/** The record that a re-driven one was first: it keeps its place in the order. */
+export interface Origin {
+  readonly batchId: string;
+  readonly index: number;
+  /** ISO 8601 */
+  readonly receivedAt: string;
+}
+
 /** Negative when `a` is older than `b`, positive when newer, 0 for the same record. */
 export function compareStamps(a: Stamp, b: Stamp): number {
   return (

@@ -2,7 +2,9 @@ import { contentHash } from '../content';
 import type { DataSet, EventTimeFormat } from '../dataset';
 import { isDeeperThan, pointerOf, valueAt, type Json } from '../json';
 import { keyOf } from '../keys';
-import type { Stamp } from './stamp';
+import type { RawRecord } from './framing/raw';
+import { takeMedia, type Media } from './media';
+import type { Origin, Stamp } from './stamp';
 
 /** Largest record after its media are taken out: an event of Event Hubs holds 1 MiB, an item of Cosmos DB 2 MB. */
 export const MAX_RECORD_BYTES = 900 * 1024;
@@ -32,12 +34,16 @@ export interface ValidRecord {
   readonly deleted: boolean;
   /** of its content, see {@link contentHash} */
   readonly hash: string;
+  /** of a re-drive */
+  readonly origin?: Origin;
   readonly data: Json;
 }
 
 /** A record that may not, in its own shape, with the reasons. */
 export interface QuarantinedRecord {
   readonly index: number;
+  /** 1-based line of a CSV body in which it begins */
+  readonly line?: number;
   readonly key: string | null;
   readonly schemaVersion: string;
   readonly errors: readonly RecordError[];
@@ -47,13 +53,16 @@ export interface QuarantinedRecord {
 /** The schema's own check: empty when the record satisfies it. `bytes` is the record's length as JSON. */
 export type SchemaCheck = (record: Json, bytes: number) => readonly RecordError[];
 
-/** `json`: the record's data as JSON text, which had to be made to know its size. */
+/** `json`: the record's data as JSON text, which had to be made to know its size. `media` are still to be stored. */
 export type Validated =
-  | { readonly valid: ValidRecord; readonly json: string }
+  | { readonly valid: ValidRecord; readonly json: string; readonly media: readonly Media[] }
   | { readonly errors: readonly RecordError[]; readonly key: string | null };
 
 /** RFC 3339, section 5.6. */
 const DATE_TIME = /^(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+
+/** RFC 3339, `full-date`. */
+const DATE = /^(\d{4})-(\d\d)-(\d\d)$/;
 
 /** `Date.parse` takes 30 February for 2 March. */
 function isDay(year: number, month: number, day: number): boolean {
@@ -71,6 +80,11 @@ export function parseEventTime(value: Json | undefined, format: EventTimeFormat)
     const time = Date.parse(match[0].toUpperCase());
     return Number.isNaN(time) ? undefined : time;
   }
+  if (format === 'date') {
+    const match = typeof value === 'string' ? DATE.exec(value) : null;
+    if (!match || !isDay(Number(match[1]), Number(match[2]), Number(match[3]))) return undefined;
+    return Date.parse(`${match[0]}T00:00:00Z`);
+  }
   if (typeof value !== 'number' || !Number.isFinite(value)) return undefined;
   // Seconds with a fraction are no exact binary numbers: 1.001 × 1000 is a little less than 1001.
   const time = format === 'epoch-seconds' ? Math.round(value * 1000) : Math.trunc(value);
@@ -81,36 +95,41 @@ export function parseEventTime(value: Json | undefined, format: EventTimeFormat)
 /**
  * Decides whether a record may land. A function of its arguments alone, so that two executions agree:
  * the event time is held against the time of receipt, never against now.
- * @param record with its media already taken out
+ *
+ * The schema is that of the record as it is sent, its media in base64; size, content hash and everything after it
+ * are those of the record with its media taken out.
+ * @param receivedAt of the batch, ms since the epoch
  */
 export function validateRecord(
-  record: Json,
+  { record: sent, fault: broken, origin }: RawRecord,
   at: Pick<ValidRecord, 'index' | 'group'>,
   dataset: DataSet,
   receivedAt: number,
   check: SchemaCheck,
 ): Validated {
-  const key = keyOf(record, dataset.key);
+  const key = keyOf(sent, dataset.key);
   const name = 'key' in key ? key.key : null;
   const fault = (path: readonly string[], keyword: string, message: string): Validated => ({
     errors: [{ pointer: pointerOf(path), keyword, message }],
     key: name,
   });
-  if (isDeeperThan(record, MAX_DEPTH))
+  if (broken !== undefined) return fault([], 'csv', broken);
+  if (isDeeperThan(sent, MAX_DEPTH))
     return fault([], 'maxDepth', `must not be nested deeper than ${MAX_DEPTH} levels`);
+  const { record, media, errors: broke } = takeMedia(sent, dataset);
   const json = JSON.stringify(record);
   const size = Buffer.byteLength(json);
-  if (size > MAX_RECORD_BYTES) {
+  if (size > MAX_RECORD_BYTES && broke.length === 0) {
     return fault(
       [],
       'maxBytes',
       `is ${size} bytes long without its media; at most ${MAX_RECORD_BYTES} are allowed`,
     );
   }
-  const errors = check(record, size);
+  const errors = [...broke, ...check(sent, size)];
   if (errors.length > 0) return { errors: errors.slice(0, MAX_ERRORS), key: name };
   if (!('key' in key)) return fault(dataset.key, 'key', key.fault);
-  const time = eventTimeOf(record, dataset, receivedAt);
+  const time = eventTimeOf(record, dataset, receivedAt, origin);
   if (typeof time !== 'number') return fault(dataset.eventTime?.path ?? [], 'eventTime', time.fault);
   let hash: string;
   try {
@@ -120,12 +139,19 @@ export function validateRecord(
   }
   const { deletion } = dataset;
   const deleted = deletion !== undefined && valueAt(record, deletion.path) === deletion.equals;
-  return { valid: { ...at, key: key.key, eventTime: time, deleted, hash, data: record }, json };
+  const valid = { ...at, key: key.key, eventTime: time, deleted, hash, ...(origin ? { origin } : {}) };
+  return { valid: { ...valid, data: record }, json, media };
 }
 
-function eventTimeOf(record: Json, dataset: DataSet, receivedAt: number): number | { fault: string } {
+/** A re-driven record without an event time keeps the time of its first receipt. */
+function eventTimeOf(
+  record: Json,
+  dataset: DataSet,
+  receivedAt: number,
+  origin: Origin | undefined,
+): number | { fault: string } {
   const rule = dataset.eventTime;
-  if (!rule) return receivedAt;
+  if (!rule) return origin ? Date.parse(origin.receivedAt) : receivedAt;
   const time = parseEventTime(valueAt(record, rule.path), rule.format);
   if (time === undefined) return { fault: `must be a time in the format ${rule.format}` };
   const latest = receivedAt + rule.allowedSkewMs;
@@ -135,7 +161,14 @@ function eventTimeOf(record: Json, dataset: DataSet, receivedAt: number): number
   };
 }
 
-/** The stamp of a valid record of a batch. */
+/** The stamp of a valid record of a batch; of a re-driven one that of its origin. */
 export function stampOf(record: ValidRecord, batchId: string, receivedAt: number): Stamp {
-  return { eventTime: record.eventTime, receivedAt, batchId, index: record.index };
+  const { eventTime, index, origin } = record;
+  if (!origin) return { eventTime, receivedAt, batchId, index };
+  return {
+    eventTime,
+    receivedAt: Date.parse(origin.receivedAt),
+    batchId: origin.batchId,
+    index: origin.index,
+  };
 }

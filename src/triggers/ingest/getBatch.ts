@@ -34,7 +34,10 @@ export function createGetBatch(deps: TriggerDeps): Handler {
       ? { accepted: batch.accepted, ...batch.counts, inFlight: 0 }
       : countsOf(batch, files);
     const charge = batch.requestCharge ?? files.reduce((total, file) => total + file.requestCharge, 0);
-    return json(200, describe(batch, counts, charge, apiBase(request)));
+    // Only a batch that has left records behind can have been re-driven.
+    const left = counts.quarantined + counts.deadLettered + counts.notApplied;
+    const redrives = isClosed(batch.status) && left > 0 ? await deps.batches.redrivesOf(batch.id) : [];
+    return json(200, describe(batch, counts, charge, redrives, apiBase(request)));
   };
 }
 
@@ -53,13 +56,16 @@ function describe(
   batch: Batch,
   counts: Counts,
   requestCharge: number,
+  redrives: readonly string[],
   base: string,
 ): Record<string, unknown> {
   const { id, dataset, onInvalid, status, receivedAt, completedAt, archive, failure, schemaVersion } = batch;
+  const { format, redriveOf } = batch;
   return {
     batchId: id,
     dataset,
     schemaVersion,
+    format,
     onInvalid,
     status,
     receivedAt,
@@ -68,10 +74,13 @@ function describe(
     requestCharge: Math.round(requestCharge * 100) / 100,
     archive: archive ?? null,
     ...(failure ? { failure } : {}),
+    ...(redriveOf === undefined ? {} : { redriveOf }),
+    ...(redrives.length > 0 ? { redrives } : {}),
     links: {
       self: `${base}/batches/${id}`,
       records: `${base}/batches/${id}/records`,
       quarantined: `${base}/batches/${id}/records?verdict=quarantined`,
+      redrive: `${base}/batches/${id}/redrive`,
       dataset: `${base}/datasets/${dataset}`,
     },
   };

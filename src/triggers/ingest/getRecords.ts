@@ -61,8 +61,8 @@ async function readPage(
 
 function describe(verdict: RecordVerdict, quarantined: QuarantinedRecord | undefined): object {
   if (!quarantined) return verdict;
-  const { schemaVersion, errors, record } = quarantined;
-  return { ...verdict, schemaVersion, errors, record };
+  const { line, schemaVersion, errors, record } = quarantined;
+  return { ...verdict, ...(line === undefined ? {} : { line }), schemaVersion, errors, record };
 }
 
 function positionOf(request: HttpRequest): Position {

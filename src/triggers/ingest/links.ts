@@ -8,7 +8,7 @@ import { json, type Handler } from '../http';
 import type { TriggerDeps } from './deps';
 import { batchOf } from './getBatch';
 import { instanceStatus, terminateInstance } from './instances';
-import { INGEST_BATCH } from './postBatch';
+import { INGEST_BATCH } from './acceptance';
 
 const TERMINAL = new Set(['Completed', 'Failed', 'Terminated', 'Canceled']);
 

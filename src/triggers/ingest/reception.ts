@@ -1,8 +1,11 @@
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip } from 'node:zlib';
 import type { HttpRequest } from '@azure/functions';
 import { sha256 } from '../../domain/content';
 import type { DataSet } from '../../domain/dataset';
-import type { BatchHeader, Format, OnInvalid } from '../../domain/ingest/batch';
-import { frame } from '../../domain/ingest/framing';
+import type { BatchHeader, Encoding, Format, OnInvalid } from '../../domain/ingest/batch';
+import { frame } from '../../domain/ingest/framing/framing';
+import type { RawRecord } from '../../domain/ingest/framing/raw';
 import { Problem } from '../../domain/problem';
 import type { Config } from '../../config';
 import { choiceParameter } from '../http';
@@ -12,11 +15,21 @@ const FORMATS: Readonly<Record<string, Format>> = {
   'application/x-ndjson': 'ndjson',
   'application/ndjson': 'ndjson',
   'application/jsonl': 'ndjson',
+  'text/csv': 'csv',
 };
 
-/** A body that was read, framed and found good. */
+const ENCODINGS: Readonly<Record<string, Encoding | undefined>> = {
+  '': undefined,
+  identity: undefined,
+  gzip: 'gzip',
+  'x-gzip': 'gzip',
+  br: 'br',
+};
+
+/** What is fixed about a batch by its request, but for the body. */
 export interface Reception extends Omit<BatchHeader, 'id' | 'receivedAt'> {
-  readonly body: Buffer;
+  /** Absent: it lies in an upload. */
+  readonly body?: Buffer;
 }
 
 /**
@@ -51,27 +64,50 @@ export function idempotencyKey(request: HttpRequest): string | undefined {
   );
 }
 
-function formatOf(request: HttpRequest): Format {
+/**
+ * `?onInvalid=`
+ * @throws Problem `invalid-parameter`
+ */
+export function onInvalidOf(request: HttpRequest): OnInvalid {
+  return choiceParameter(request, 'onInvalid', ['quarantine', 'reject']) ?? 'quarantine';
+}
+
+/**
+ * The format that the content type names.
+ * @param allowed those that the route takes
+ * @throws Problem `unsupported-media-type`
+ */
+export function formatOf(
+  request: HttpRequest,
+  allowed: readonly Format[] = ['json', 'ndjson', 'csv'],
+): Format {
   const type = (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-  const supported = Object.keys(FORMATS);
-  const encoding = request.headers.get('content-encoding')?.trim().toLowerCase();
-  if (encoding !== undefined && encoding !== '' && encoding !== 'identity') {
-    throw new Problem(
-      'unsupported-media-type',
-      `The content encoding "${encoding}" is not supported. Send the body as it is.`,
-      { supported },
-    );
-  }
   const format = Object.hasOwn(FORMATS, type) ? FORMATS[type] : undefined;
-  if (format) return format;
+  if (format !== undefined && allowed.includes(format)) return format;
+  const supported = Object.entries(FORMATS).flatMap(([name, one]) => (allowed.includes(one) ? [name] : []));
   throw new Problem(
     'unsupported-media-type',
-    `The content type "${type}" is not supported. Send one of ${supported.join(', ')}.`,
+    `The content type "${type.slice(0, 100)}" is not supported. Send one of ${supported.join(', ')}.`,
     { supported },
   );
 }
 
-function tooLarge(what: string, limit: number, unit: string): Problem {
+/**
+ * How the body is compressed; undefined when it is not.
+ * @throws Problem `unsupported-media-type`
+ */
+export function encodingOf(request: HttpRequest): Encoding | undefined {
+  const encoding = request.headers.get('content-encoding')?.trim().toLowerCase() ?? '';
+  if (Object.hasOwn(ENCODINGS, encoding)) return ENCODINGS[encoding];
+  const supported = ['gzip', 'br', 'identity'];
+  throw new Problem(
+    'unsupported-media-type',
+    `The content encoding "${encoding.slice(0, 100)}" is not supported. Send one of ${supported.join(', ')}.`,
+    { supported },
+  );
+}
+
+export function tooLarge(what: string, limit: number, unit: string): Problem {
   return new Problem(
     'batch-too-large',
     `${what} At most ${limit} ${unit} are allowed; send several batches.`,
@@ -79,12 +115,54 @@ function tooLarge(what: string, limit: number, unit: string): Problem {
   );
 }
 
-async function bodyOf(request: HttpRequest, maxBytes: number): Promise<Buffer> {
+const decompressors = { gzip: promisify(gunzip), br: promisify(brotliDecompress) };
+
+/** Stops at the limit: what a small body expands to is never in memory. */
+async function decompress(body: Buffer, encoding: Encoding, maxBytes: number): Promise<Buffer> {
+  try {
+    // What follows the end of the compressed stream would be lost without a word.
+    const options = { maxOutputLength: maxBytes, rejectGarbageAfterEnd: true };
+    return await decompressors[encoding](body, options);
+  } catch (error) {
+    const { code, message } = error as { code?: unknown; message: string };
+    if (code === 'ERR_BUFFER_TOO_LARGE')
+      throw tooLarge('The body is longer than that when decompressed.', maxBytes, 'bytes');
+    throw new Problem('malformed-body', `The body cannot be decompressed as ${encoding}: ${message}.`, {
+      reason: message,
+    });
+  }
+}
+
+/**
+ * The request's body, decompressed.
+ * @param maxBytes of the body, as it is sent and decompressed
+ * @throws Problem `batch-too-large`, `malformed-body`, `unsupported-media-type`
+ */
+export async function bodyOf(request: HttpRequest, maxBytes: number): Promise<Buffer> {
+  const encoding = encodingOf(request);
   const declared = Number(request.headers.get('content-length') ?? 0);
   if (declared > maxBytes) throw tooLarge(`The body is ${declared} bytes long.`, maxBytes, 'bytes');
   const body = Buffer.from(await request.arrayBuffer());
   if (body.length > maxBytes) throw tooLarge(`The body is ${body.length} bytes long.`, maxBytes, 'bytes');
-  return body;
+  return encoding === undefined || body.length === 0 ? body : decompress(body, encoding, maxBytes);
+}
+
+/**
+ * Cuts a body into records.
+ * @throws Problem `malformed-body`, `empty-batch`, `batch-too-large`
+ */
+export function recordsOf(
+  body: Buffer,
+  format: Format,
+  dataset: DataSet,
+  maxRecords: number,
+): readonly RawRecord[] {
+  const framed = frame(body, format, dataset.schema, maxRecords);
+  if (!framed.ok) throw new Problem('malformed-body', framed.malformed.text, { ...framed.malformed.fault });
+  if (framed.records.length === 0) throw new Problem('empty-batch', 'Send at least one record.');
+  if (framed.records.length > maxRecords)
+    throw tooLarge('The batch holds more records than that.', maxRecords, 'records');
+  return framed.records;
 }
 
 /**
@@ -95,21 +173,11 @@ export async function receive(
   request: HttpRequest,
   dataset: DataSet,
   limits: Config['limits'],
-): Promise<Reception> {
-  const onInvalid: OnInvalid =
-    choiceParameter(request, 'onInvalid', ['quarantine', 'reject']) ?? 'quarantine';
+): Promise<Reception & { body: Buffer }> {
+  const onInvalid = onInvalidOf(request);
   const format = formatOf(request);
   const body = await bodyOf(request, limits.batchBytes);
-  const framed = frame(body, format, limits.batchRecords);
-  if (!framed.ok) {
-    const { reason, line, record } = framed.fault;
-    const where = line !== undefined ? `Line ${line}: ` : record !== undefined ? `Record ${record}: ` : '';
-    throw new Problem('malformed-body', where + reason, { ...framed.fault });
-  }
-  const accepted = framed.records.length;
-  if (accepted === 0) throw new Problem('empty-batch', 'Send at least one record.');
-  if (accepted > limits.batchRecords)
-    throw tooLarge('The batch holds more records than that.', limits.batchRecords, 'records');
+  const accepted = recordsOf(body, format, dataset, limits.batchRecords).length;
   const bodySha256 = sha256(body);
   return {
     dataset: dataset.name,

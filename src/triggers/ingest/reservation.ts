@@ -22,7 +22,7 @@ function batchIdOf(dataset: string, key: string, term: number): string {
 const ATTEMPTS = 3;
 
 /**
- * Stores the body and reserves the batch. Order: the inbox blob, named by batch and content, then the document, only
+ * Stores the body, unless it lies in an upload, and reserves the batch. Order: the inbox blob, named by batch and content, then the document, only
  * if absent. A crash in between leaves a blob that nobody names, which is swept; the caller has no answer and repeats.
  * @throws Problem `idempotency-key-reused`
  */
@@ -46,12 +46,12 @@ async function store(deps: TriggerDeps, { body, ...fixed }: Reception, id: strin
   const inbox = inboxName(id, batch.contentHash);
   for (let attempt = 1; ; attempt++) {
     // Written anew if it is there: an old blob of a request that was cut off may be swept at this moment.
-    await deps.blobs.put('inbox', inbox, body);
+    if (body) await deps.blobs.put('inbox', inbox, body);
     try {
       const reserved = await deps.batches.reserve(batch);
       if (reserved.created) return { replayed: false, batch, etag: reserved.etag };
       const { batch: winner, etag } = reserved.existing;
-      if (winner.contentHash !== batch.contentHash) await deps.blobs.remove('inbox', inbox);
+      if (body && winner.contentHash !== batch.contentHash) await deps.blobs.remove('inbox', inbox);
       // Ours: the answer to an earlier attempt got lost.
       if (attempt > 1 && winner.receivedAt === batch.receivedAt) return { replayed: false, batch, etag };
       return replay(winner, batch);

@@ -8,7 +8,7 @@ import { headerOf, isClosed, type BatchStatus, type Failure } from '../../domain
 import { inboxName } from '../../domain/ingest/names';
 import type { TriggerDeps } from './deps';
 import { instanceStatus } from './instances';
-import { INGEST_BATCH } from './postBatch';
+import { INGEST_BATCH } from './acceptance';
 
 /** Batches looked at in one run; the next run goes on. */
 const SLICE = 100;

@@ -90,6 +90,42 @@ onEachBackend('copies', (context) => {
     const copying = blobOf('conditional-copy').beginCopyFromURL(source.url, {
       sourceConditions: { ifMatch: etag! },
     });
-    expect(await refusal(copying)).toMatch(/^412 /);
+    expect(await refusal(copying)).toBe('412 SourceConditionNotMet');
+    const target = blobOf('conditional-target');
+    await target.upload('3', 1);
+    const replacing = target.beginCopyFromURL(source.url, { conditions: { ifMatch: etag! } });
+    expect(await refusal(replacing)).toBe('412 TargetConditionNotMet');
+    // Several conditions fail here: which of them is told of is the service's choice.
+    const both = target.beginCopyFromURL(source.url, {
+      conditions: { ifNoneMatch: '*' },
+      sourceConditions: { ifMatch: etag! },
+    });
+    expect(await refusal(both)).toMatch(/^4(09 BlobAlreadyExists|12 (Source|Target)ConditionNotMet)$/);
+  });
+
+  test('have metadata of their own, or else the source’s, and always its headers', async () => {
+    const source = blobOf('labelled');
+    await source.upload('1', 1, {
+      metadata: { from: 'source' },
+      blobHTTPHeaders: { blobContentType: 'text/html', blobContentEncoding: 'gzip' },
+    });
+    const target = blobOf('labelled-copy');
+    await (await target.beginCopyFromURL(source.url, { metadata: { own: 'yes' } })).pollUntilDone();
+    const { etag, ...copied } = await target.getProperties();
+    expect(copied).toMatchObject({
+      metadata: { own: 'yes' },
+      contentType: 'text/html',
+      contentEncoding: 'gzip',
+    });
+    await target.setHTTPHeaders({ blobContentType: 'text/csv' }, { conditions: { ifMatch: etag! } });
+    const labelled = await target.getProperties();
+    expect([labelled.contentType, labelled.contentEncoding, labelled.metadata]).toEqual([
+      'text/csv',
+      undefined,
+      { own: 'yes' },
+    ]);
+    expect(
+      await refusal(target.setHTTPHeaders({ blobContentType: 'x' }, { conditions: { ifMatch: etag! } })),
+    ).toBe('412 ConditionNotMet');
   });
 });

@@ -1,0 +1,70 @@
+import { uniqueJpeg } from '../tools/lib/tiles';
+import { tweet } from '../tools/lib/tweets';
+import { rounded, scaled, type Bench } from './lib/bench';
+import { cpuGrowth, readCpu } from './lib/cpu';
+import { headwaterClient } from './lib/headwater-client';
+import { memoryFigures } from './lib/memory';
+
+const TWEETS = 2_000;
+const IMAGE_BYTES = 40 * 1024;
+/** Batches of about 7 MB, as `npm run produce` makes them. */
+const BATCH = 125;
+/** Batches under way at the same time. */
+const AT_ONCE = 2;
+const POLL_MS = 50;
+const SEED = 40;
+const MiB = 1024 * 1024;
+
+export const media: Bench = {
+  name: 'media',
+  what: `${TWEETS} tweets with a JPEG of ${IMAGE_BYTES / 1024} KB each, all different, as NDJSON in batches of ${BATCH}, ${AT_ONCE} at a time: records a second from the first post to the last verdict; and the most memory that any process of the local cloud has had.`,
+  measuresNot:
+    'the making of the tweets, which is done before, and images that come twice, of which one is stored. Memory is what the system calls resident, at its highest since the process started; Linux only.',
+  thresholds: { recordsPerSecond: { min: 400 }, maxRssMiB: { max: 512 } },
+
+  async run(context) {
+    const count = scaled(TWEETS, context);
+    const bodies = bodiesOf(count);
+    const cloud = await context.startCloud('everything');
+    const client = headwaterClient(cloud, AT_ONCE);
+    try {
+      const cpu = readCpu(cloud.processes());
+      const begin = performance.now();
+      let upserted = 0;
+      let next = 0;
+      const sender = async (): Promise<void> => {
+        for (let body = bodies[next++]; body; body = bodies[next++]) {
+          const { batchId } = await client.post(body, { dataset: 'tweets' });
+          const { counts } = await client.closed(batchId, POLL_MS);
+          upserted += counts?.['upserted'] ?? 0;
+        }
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, sender));
+      const seconds = (performance.now() - begin) / 1_000;
+      if (upserted !== count) throw new Error(`${upserted} of ${count} tweets were upserted.`);
+      return {
+        recordsPerSecond: rounded(count / seconds),
+        ...memoryFigures(cloud.processes()),
+        records: count,
+        megabytes: Math.round(bodies.reduce((sum, body) => sum + body.length, 0) / MiB),
+        cpuSecondsPer1000: cpuGrowth(cpu, readCpu(cloud.processes()), 1_000 / count),
+      };
+    } finally {
+      client.dispose();
+      await cloud.dispose();
+    }
+  },
+};
+
+function bodiesOf(count: number): Buffer[] {
+  const bodies: Buffer[] = [];
+  for (let first = 0; first < count; first += BATCH) {
+    const numbers = Array.from({ length: Math.min(BATCH, count - first) }, (_, at) => first + at);
+    const lines = numbers.map((number) => {
+      const image = uniqueJpeg(SEED, number, IMAGE_BYTES).toString('base64');
+      return JSON.stringify({ ...tweet(SEED, number), image_base64: image }) + '\n';
+    });
+    bodies.push(Buffer.from(lines.join('')));
+  }
+  return bodies;
+}
