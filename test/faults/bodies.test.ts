@@ -5,7 +5,7 @@ test('hostile bodies at every door: each is answered as documented, and nothing 
   expect(faults).toEqual([]);
   // Else the doors were shut for all, or open to all.
   for (const { door, outcomes } of doors) {
-    const taken = [...outcomes.keys()].filter((outcome) => /^2\d\d$/.test(outcome));
+    const taken = [...outcomes.keys()].filter((outcome) => /^2\d\d(?! failed)/.test(outcome));
     expect([door, taken.length > 0, outcomes.size > taken.length]).toEqual([door, true, true]);
   }
 }, 120_000);

@@ -10,16 +10,6 @@ import { mediaKinds, pictures } from './media-kinds';
 import { redriveKinds } from './redrive-kinds';
 import { operationKinds, patchOf, subscriptionKinds, subscriptionOf } from './subscription-kinds';
 
-/** What this build of the app has. A door that it lacks is not visited; one that is added is turned on here. */
-export const HAS = {
-  csv: false,
-  codings: false,
-  media: false,
-  dryRun: false,
-  uploads: false,
-  redrive: false,
-} as const;
-
 /** How a batch comes in. */
 export type Way = 'post' | 'dryRun' | 'upload' | 'redrive';
 
@@ -59,7 +49,6 @@ const RECORDS: Readonly<Record<string, (tag: string, number: number, random: Ran
 };
 
 interface BatchOptions {
-  readonly on?: boolean;
   readonly coding?: Coding;
   readonly way?: Way;
   readonly datasets?: readonly string[];
@@ -67,18 +56,13 @@ interface BatchOptions {
   readonly kinds?: readonly Kind[];
 }
 
-function batches(
-  name: string,
-  format: 'json' | 'ndjson' | 'csv',
-  options: BatchOptions = {},
-): Door & { on: boolean } {
-  const { on = true, coding, way = 'post', onInvalid = 'quarantine' } = options;
+function batches(name: string, format: 'json' | 'ndjson' | 'csv', options: BatchOptions = {}): Door {
+  const { coding, way = 'post', onInvalid = 'quarantine' } = options;
   const { datasets = format === 'csv' ? ['rows'] : ['notes', 'products', 'notes'] } = options;
   const kinds = options.kinds ?? kindsFor(format, byteKinds, jsonKinds, csvKinds);
   return {
     name,
     to: 'batches',
-    on,
     way,
     onInvalid,
     kinds,
@@ -95,10 +79,10 @@ function batches(
 const repaired = (tag: string, random: Random): Members[] =>
   notes(tag, size(random), random).map((record, at) => ({ index: at + 1, record }));
 
-function redrive(name: string, format: 'json' | 'ndjson'): Door & { on: boolean } {
+function redrive(name: string, format: 'json' | 'ndjson'): Door {
   const kinds = kindsFor(format, byteKinds, jsonKinds, redriveKinds, redriveKinds, redriveKinds);
   return {
-    ...batches(name, format, { on: HAS.redrive, way: 'redrive', datasets: ['notes'], kinds }),
+    ...batches(name, format, { way: 'redrive', datasets: ['notes'], kinds }),
     good: (tag, _, random) => ({ format, dataset: 'notes', tag, records: repaired(tag, random) }),
   };
 }
@@ -108,11 +92,10 @@ function subscription(
   paths: readonly string[],
   kinds: readonly Kind[],
   good: (tag: string, random: Random) => Members,
-): Door & { on: boolean } {
+): Door {
   return {
     name,
     to: name === 'subscriptions' ? 'subscriptions' : 'subscription',
-    on: true,
     paths,
     kinds,
     contentType: name === 'merge patch' ? 'application/merge-patch+json' : 'application/json',
@@ -142,25 +125,26 @@ const operation = (tag: string, random: Random): Members =>
   ]);
 
 /** Bodies with media among good ones; the other kinds come by the other doors. */
-const WITH_MEDIA = { on: HAS.media, datasets: ['pictures'], kinds: mediaKinds };
+const WITH_MEDIA = { datasets: ['pictures'], kinds: mediaKinds };
 
-const ALL = [
+/** All doors, in the order in which they are visited. */
+export const DOORS: readonly Door[] = [
   batches('json', 'json'),
   batches('ndjson', 'ndjson'),
   batches('json, reject', 'json', { onInvalid: 'reject' }),
   batches('ndjson, reject', 'ndjson', { onInvalid: 'reject' }),
-  batches('csv', 'csv', { on: HAS.csv }),
-  batches('csv, reject', 'csv', { on: HAS.csv, onInvalid: 'reject' }),
-  batches('json, gzip', 'json', { on: HAS.codings, coding: 'gzip' }),
-  batches('ndjson, br', 'ndjson', { on: HAS.codings, coding: 'br' }),
-  batches('csv, gzip', 'csv', { on: HAS.codings && HAS.csv, coding: 'gzip' }),
+  batches('csv', 'csv'),
+  batches('csv, reject', 'csv', { onInvalid: 'reject' }),
+  batches('json, gzip', 'json', { coding: 'gzip' }),
+  batches('ndjson, br', 'ndjson', { coding: 'br' }),
+  batches('csv, gzip', 'csv', { coding: 'gzip' }),
   batches('media, json', 'json', WITH_MEDIA),
   batches('media, ndjson', 'ndjson', WITH_MEDIA),
-  batches('dry run, json', 'json', { on: HAS.dryRun, way: 'dryRun' }),
-  batches('dry run, csv', 'csv', { on: HAS.dryRun && HAS.csv, way: 'dryRun' }),
-  batches('upload, ndjson', 'ndjson', { on: HAS.uploads, way: 'upload' }),
-  batches('upload, json', 'json', { on: HAS.uploads, way: 'upload', coding: 'gzip' }),
-  batches('upload, csv', 'csv', { on: HAS.uploads && HAS.csv, way: 'upload' }),
+  batches('dry run, json', 'json', { way: 'dryRun' }),
+  batches('dry run, csv', 'csv', { way: 'dryRun' }),
+  batches('upload, ndjson', 'ndjson', { way: 'upload' }),
+  batches('upload, json', 'json', { way: 'upload', coding: 'gzip' }),
+  batches('upload, csv', 'csv', { way: 'upload' }),
   redrive('redrive, ndjson', 'ndjson'),
   redrive('redrive, json', 'json'),
   subscription('subscriptions', [''], OF_OBJECTS, (tag, random) =>
@@ -175,9 +159,6 @@ const ALL = [
     operation,
   ),
 ];
-
-/** The doors of this build, in the order in which they are visited. */
-export const DOORS: readonly Door[] = ALL.filter(({ on }) => on);
 
 /** The door of the body with this number. */
 export function doorOf(number: number): Door {

@@ -1,15 +1,16 @@
 import type { Value } from './good';
 
-/** A record that a body holds; without a value it is one that cannot be read, and has to be quarantined. */
-export interface Expected {
-  readonly value?: Value;
-}
+/** A record that a body holds, or a row of a CSV that is none: it has to be quarantined, with its text. */
+export type Expected = ({ readonly value: Value } | { readonly text: string }) & {
+  /** 1-based line of a CSV in which it begins. */
+  readonly line?: number;
+};
 
 export interface Meaning {
   /** The codes with which it may be refused; none: it has to be accepted. */
   readonly refusals: readonly string[];
-  /** What it holds if it is accepted; undefined: it must not be; `unknown`: the documentation leaves it open. */
-  readonly records?: readonly Expected[] | 'unknown';
+  /** What it holds; undefined: it has to be refused. */
+  readonly records?: readonly Expected[];
 }
 
 /** The operator's bounds that the harness sets, so that bodies beyond them are cheap. */
@@ -17,6 +18,10 @@ export interface Limits {
   readonly bytes: number;
   readonly records: number;
 }
+
+/** The value of a record, or undefined of what is none. */
+export const valueOf = (expected: Expected | undefined): Value | undefined =>
+  expected && 'value' in expected ? expected.value : undefined;
 
 export const refused = (...codes: string[]): Meaning => ({ refusals: codes });
 

@@ -1,13 +1,15 @@
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { bodyOf, type Recipe } from './bodies';
 import { byteKinds } from './byte-kinds';
 import { csvLines, rows, tagOf } from './good';
 import { random } from '../../../tools/lib/random';
+import type { Expected, Meaning } from './expected';
 import { batchMeaning, objectMeaning, type Sent } from './meaning';
+import { redriveMeaning } from './redrive-meaning';
 import { subscriptionKinds, subscriptionOf } from './subscription-kinds';
+import { uploadMeaning } from './upload-meaning';
 
 const LIMITS = { bytes: 1000, records: 3 };
-const TAKES = { csv: true, codings: true };
 
 const sent = (body: string | Buffer, contentType = 'application/json', contentEncoding?: string): Sent => ({
   bytes: Buffer.from(body),
@@ -15,9 +17,20 @@ const sent = (body: string | Buffer, contentType = 'application/json', contentEn
   contentEncoding,
 });
 
-const meaning = (...args: Parameters<typeof sent>) => batchMeaning(sent(...args), LIMITS, TAKES);
+const meaning = (...args: Parameters<typeof sent>) => batchMeaning(sent(...args), LIMITS);
 const values = (...of: unknown[]) => ({ refusals: [], records: of.map((value) => ({ value })) });
+const rowsSaid = (...records: unknown[]) => ({ refusals: [], records });
 const refused = (...refusals: string[]) => ({ refusals });
+
+/** Lines are looked at where the case has them. */
+function withoutLines(said: Meaning, expected: Meaning): Meaning {
+  const hasLines = expected.records?.some((one) => 'line' in one);
+  if (!said.records || hasLines) return said;
+  const records = said.records.map((one): Expected =>
+    'value' in one ? { value: one.value } : { text: one.text },
+  );
+  return { ...said, records };
+}
 
 describe('what a batch says', () => {
   test.each([
@@ -58,24 +71,41 @@ describe('what a batch says', () => {
       'id,amount,flag\na,1e999,TRUE\nb,01,true',
       values({ id: 'a', amount: '1e999', flag: 'TRUE' }, { id: 'b', amount: '01', flag: true }),
     ],
-    ['id,text\na\nb,', { refusals: [], records: [{}, { value: { id: 'b' } }] }],
+    ['id, text\na\nb,\r\n', rowsSaid({ text: 'a', line: 2 }, { value: { id: 'b' }, line: 3 })],
+    ['\nid\n\r\na\n\nb\n', rowsSaid({ value: { id: 'a' }, line: 4 }, { value: { id: 'b' }, line: 6 })],
+    ['id,__proto__\na,b\n', values(JSON.parse('{"id":"a","__proto__":"b"}'))],
     [
-      'id,__proto__\na,b\n',
-      { refusals: ['malformed-body'], records: [{ value: JSON.parse('{"id":"a","__proto__":"b"}') }] },
+      'id,text\n"a\nb"c,"d\ne"f,\ng,h\ri',
+      rowsSaid(
+        { text: '"a\nb"c,"d', line: 2 },
+        { text: 'e"f,', line: 4 },
+        { value: { id: 'g', text: 'h\ri' }, line: 5 },
+      ),
     ],
-    [
-      'id,text\n"a,b\n',
-      { refusals: ['malformed-body', 'batch-too-large', 'empty-batch'], records: 'unknown' },
-    ],
-    ['id,id\na,b\n', { refusals: ['malformed-body', 'empty-batch'], records: 'unknown' }],
-    ['id\n', refused('empty-batch', 'malformed-body')],
+    ['id,text\n"a,b\n', refused('malformed-body')],
+    ['id,id\na,b\n', refused('malformed-body')],
+    ['id,\na,b\n', refused('malformed-body')],
+    ['id,"te"xt\na,b\n', refused('malformed-body')],
+    ['id\n', refused('empty-batch')],
+    ['\n\r\n', refused('empty-batch')],
+    ['id\n1\n2\n3\n4\n"', refused('batch-too-large')],
   ])('CSV %p', (body, expected) => {
-    expect(meaning(body, 'text/csv')).toEqual(expected);
+    expect(withoutLines(meaning(body, 'text/csv'), expected)).toEqual(expected);
+  });
+
+  test('CSV rows wider than any record', () => {
+    const wide = `a${',"b"'.repeat(1000)},"\n`;
+    const { records } = batchMeaning(sent(`id\n${wide}c`, 'text/csv'), { bytes: 10_000, records: 3 });
+    expect(records).toEqual([
+      { text: wide.trim(), line: 2 },
+      { value: { id: 'c' }, line: 3 },
+    ]);
   });
 
   test('CSV of good records', () => {
     const records = rows('t', 3, random(1));
-    expect(meaning(csvLines(records).join('\n'), 'text/csv')).toEqual(values(...records));
+    const said = meaning(csvLines(records).join('\n'), 'text/csv').records;
+    expect(said?.map((one) => ('value' in one ? one.value : one.text))).toEqual(records);
   });
 
   test.each([
@@ -84,8 +114,12 @@ describe('what a batch says', () => {
     ['identity', Buffer.from('[1]'), values(1)],
     ['gzip', gzipSync('[1]').subarray(0, 12), refused('malformed-body')],
     ['gzip', gzipSync(Buffer.alloc(1001, ' ')), refused('batch-too-large')],
-    ['br', Buffer.alloc(0), refused('malformed-body', 'empty-batch')],
+    ['br', Buffer.alloc(0), refused('malformed-body')],
     ['deflate', Buffer.from('[1]'), refused('unsupported-media-type', 'batch-too-large')],
+    ['x-gzip', gzipSync('[1]'), values(1)],
+    ['gzip', Buffer.concat([gzipSync('[1'), gzipSync(']')]), values(1)],
+    ['gzip', Buffer.concat([gzipSync('[1]'), Buffer.from('x')]), refused('malformed-body')],
+    ['br', Buffer.concat([brotliCompressSync('[1]'), Buffer.from('x')]), refused('malformed-body')],
   ])('in %p', (coding, body, expected) => {
     expect(meaning(body, 'application/json', coding)).toEqual(expected);
   });
@@ -94,6 +128,48 @@ describe('what a batch says', () => {
     for (const type of ['text/plain', '__proto__', ''])
       expect(meaning('[1]', type).refusals).toContain('unsupported-media-type');
     expect(meaning('[1]', ' Application/JSON; charset=utf-8')).toEqual(values(1));
+  });
+});
+
+describe('what an upload says', () => {
+  test.each([
+    ['[1]', 'application/json', { refusals: [], records: [{ value: 1 }], failures: [] }],
+    ['', 'application/json', { refusals: ['empty-batch'], failures: [] }],
+    ['[]', 'application/json', { refusals: [], failures: ['empty-batch'] }],
+    ['[', 'application/json', { refusals: [], failures: ['malformed-body', 'batch-too-large'] }],
+    ['[', 'text/plain', { refusals: ['unsupported-media-type'], failures: [] }],
+    [' '.repeat(1001), 'application/json', { refusals: ['upload-too-large'], failures: [] }],
+  ])('%.20p as %s', (body, type, expected) => {
+    expect(uploadMeaning(sent(body, type), LIMITS)).toEqual(expected);
+  });
+});
+
+describe('what a redrive says', () => {
+  const records = (['upserted', 'quarantined', 'notApplied'] as const).map((verdict, index) => ({
+    index,
+    key: null,
+    verdict,
+  }));
+  const redriven = (body: string, type?: string) =>
+    redriveMeaning(sent(body, type), LIMITS, { batchId: 'b', records });
+
+  test.each([
+    ['[{"index":2,"record":null,"key":1},{"index":1,"record":{"id":"a"}}]', values({ id: 'a' }, null)],
+    ['[{"index":0,"record":1}]', refused('invalid-redrive')],
+    ['[{"index":3,"record":1}]', refused('invalid-redrive')],
+    ['[{"index":"1","record":1}]', refused('invalid-redrive')],
+    ['[{"index":1}]', refused('invalid-redrive')],
+    ['[{"index":1,"record":1},{"index":1,"record":2}]', refused('invalid-redrive')],
+    ['[1]', refused('invalid-redrive')],
+    ['[[]]', refused('invalid-redrive')],
+    ['[', refused('malformed-body')],
+  ])('%p', (body, expected) => {
+    expect(redriven(body)).toEqual(expected);
+  });
+
+  test('without a body, and as CSV', () => {
+    expect(redriven('').refusals).toContain('nothing-to-redrive');
+    expect(redriven('index,record\n1,1', ' Text/CSV;x').refusals).toContain('unsupported-media-type');
   });
 });
 

@@ -8,12 +8,6 @@ import { csvMeaning } from './csv-meaning';
 import { holds, refused, type Expected, type Limits, type Meaning } from './expected';
 import type { Members, Value } from './good';
 
-/** What this build of the app takes. */
-export interface Takes {
-  readonly csv: boolean;
-  readonly codings: boolean;
-}
-
 /** Nesting of a record that is read (docs/errors.md, `malformed-body`). */
 const MAX_DEPTH = 1000;
 
@@ -38,49 +32,42 @@ export interface Sent {
 const trimmed = (value: string | undefined): string => (value ?? '').trim().toLowerCase();
 
 /** What a batch with this body and these headers says. */
-export function batchMeaning(sent: Sent, limits: Limits, takes: Takes): Meaning {
+export function batchMeaning(sent: Sent, limits: Limits): Meaning {
   const type = trimmed(sent.contentType?.split(';')[0]);
   const format = Object.hasOwn(FORMATS, type) ? FORMATS[type] : undefined;
-  if (!format || (format === 'csv' && !takes.csv))
-    return refused('unsupported-media-type', 'batch-too-large');
-  const plain = decoded(sent, limits, takes);
+  if (!format) return refused('unsupported-media-type', 'batch-too-large');
+  const plain = decoded(sent, limits);
   if ('refusals' in plain) return plain;
-  if (plain.bytes.length > limits.bytes) return refused('batch-too-large');
-  const said = { json: arrayMeaning, ndjson: linesMeaning, csv: csvMeaning }[format](plain.bytes, limits);
-  return plain.open
-    ? { ...said, refusals: [...said.refusals, 'malformed-body', 'unsupported-media-type'] }
-    : said;
+  if (plain.length > limits.bytes) return refused('batch-too-large');
+  return { json: arrayMeaning, ndjson: linesMeaning, csv: csvMeaning }[format](plain, limits);
 }
 
-type Decoded = Meaning | { readonly bytes: Buffer; /** it may be refused as well */ readonly open: boolean };
+/** https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1 */
+const DECOMPRESS: Readonly<Record<string, typeof gunzipSync>> = {
+  gzip: gunzipSync,
+  'x-gzip': gunzipSync,
+  br: brotliDecompressSync,
+};
 
-function decoded({ bytes, contentEncoding }: Sent, limits: Limits, takes: Takes): Decoded {
+/** The body as it was before it was compressed. No bytes at all are an empty body, whatever they are said to be. */
+function decoded({ bytes, contentEncoding }: Sent, limits: Limits): Meaning | Buffer {
   const coding = trimmed(contentEncoding);
-  if (coding === '' || coding === 'identity') return { bytes, open: false };
-  if (!takes.codings) return refused('unsupported-media-type', 'batch-too-large');
-  if (coding !== 'gzip' && coding !== 'br') {
-    const isOpen = /gzip|br/.test(coding);
-    return isOpen
-      ? { refusals: ['unsupported-media-type', 'malformed-body', 'empty-batch'], records: 'unknown' }
-      : refused('unsupported-media-type', 'batch-too-large');
-  }
+  if (coding === '' || coding === 'identity') return bytes;
+  const decompress = Object.hasOwn(DECOMPRESS, coding) ? DECOMPRESS[coding] : undefined;
+  if (!decompress) return refused('unsupported-media-type', 'batch-too-large');
   if (bytes.length > limits.bytes) return refused('batch-too-large');
-  const decompress = coding === 'gzip' ? gunzipSync : brotliDecompressSync;
+  if (bytes.length === 0) return bytes;
   try {
     const options = { maxOutputLength: limits.bytes, info: true };
     const { buffer, engine } = decompress(bytes, options) as unknown as {
       buffer: Buffer;
       engine: { bytesWritten: number };
     };
-    // What follows the end of the stream is ignored by some and refused by others.
-    return { bytes: buffer, open: engine.bytesWritten < bytes.length };
+    // What follows the end of the stream would be lost.
+    return engine.bytesWritten < bytes.length ? refused('malformed-body') : buffer;
   } catch (error) {
     const isLarge = (error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE';
-    // Of no bytes at all some make no stream, and others an empty body.
-    return refused(
-      isLarge ? 'batch-too-large' : 'malformed-body',
-      ...(bytes.length === 0 ? ['empty-batch'] : []),
-    );
+    return refused(isLarge ? 'batch-too-large' : 'malformed-body');
   }
 }
 

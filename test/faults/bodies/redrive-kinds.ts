@@ -9,7 +9,7 @@ const index =
   (...values: readonly Value[]): Change =>
   (item, random) => ({ ...item, index: random.pick(values) });
 
-/** A record of the origin that has landed, so that there is nothing to repair. */
+/** A record that has landed in most origins, so that there is nothing to repair (origins.ts). */
 export const LANDED_INDEX = 0;
 
 const CHANGES: Readonly<Record<string, Change>> = {

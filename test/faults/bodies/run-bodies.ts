@@ -15,6 +15,8 @@ export interface BodiesOptions {
   readonly only?: number;
   /** An answer that takes longer (ms) counts as a hang. */
   readonly slowestMs?: number;
+  /** Is told of whatever is wrong, at once. */
+  readonly onFault?: (fault: string) => void;
   readonly onGroup?: (done: number, samples: readonly MemorySample[]) => void;
   /** Is told of each body and what came of it. */
   readonly onVisit?: (body: Body, door: Door, outcome: string) => void;
@@ -25,7 +27,13 @@ export interface DoorResult {
   readonly door: string;
   /** How many by the problem's code, or the status. */
   readonly outcomes: ReadonlyMap<string, number>;
-  readonly slowestMs: number;
+  readonly slowest: Slowest;
+}
+
+/** The body that was longest without an answer. */
+export interface Slowest {
+  readonly ms: number;
+  readonly number: number;
 }
 
 export interface BodiesResult {
@@ -63,7 +71,7 @@ class Run {
   private readonly verifier: Verifier;
   private readonly lanes: Lane[] = Array.from({ length: LANES }, () => ({}));
   private readonly outcomes = new Map(DOORS.map(({ name }) => [name, new Map<string, number>()]));
-  private readonly slowest = new Map<string, number>();
+  private readonly slowest = new Map<string, Slowest>();
   private readonly faults: string[] = [];
   private readonly samples: MemorySample[][] = [];
   private done = 0;
@@ -82,20 +90,20 @@ class Run {
     const first = this.pids();
     try {
       for (let at = 0; at < numbers.length; at += GROUP) await this.group(numbers.slice(at, at + GROUP));
-      this.faults.push(...(await finalFaults(this.world, this.verifier)));
+      this.add(...(await finalFaults(this.world, this.verifier)));
     } catch (error) {
       // What is checked with good requests alone does not work any more.
-      this.faults.push(`The run was given up after ${this.done} bodies: ${causeOf(error)}`);
+      this.add(`The run was given up after ${this.done} bodies: ${causeOf(error)}`);
     }
     const last = this.pids();
-    if (first !== last) this.faults.push(`The processes were ${first}, and are ${last}: one has ended.`);
+    if (first !== last) this.add(`The processes were ${first}, and are ${last}: one has ended.`);
     const memory = growthOf(this.samples, WARM_UP);
-    if (only === undefined) this.faults.push(...growthFaults(memory));
+    if (only === undefined) this.add(...growthFaults(memory));
     return {
       doors: Array.from(this.outcomes, ([door, outcomes]) => ({
         door,
         outcomes,
-        slowestMs: this.slowest.get(door) ?? 0,
+        slowest: this.slowest.get(door) ?? { ms: 0, number: 0 },
       })),
       memory,
       batches: this.verifier.batches.size,
@@ -119,7 +127,10 @@ class Run {
       if (one) accepted.push(one);
     });
     await this.inLanes(accepted, async (one) => {
-      const faults = await this.verifier.batch(one).catch((error: unknown) => [String(error)]);
+      const { outcome, faults } = await this.verifier
+        .batch(one)
+        .catch((error: unknown) => ({ outcome: '202', faults: [String(error)] }));
+      this.count(one.body, outcome);
       this.report(one.body, faults);
     });
     this.done += numbers.length;
@@ -129,7 +140,7 @@ class Run {
       ...(await probeFaults(this.world, this.verifier, from)),
       ...(await countFaults(this.world, this.verifier, subscriptions)),
     ];
-    this.faults.push(...faults.map((fault) => `after the bodies ${from} to ${to}: ${fault}`));
+    this.add(...faults.map((fault) => `after the bodies ${from} to ${to}: ${fault}`));
     this.samples.push(await this.world.memory.sample(this.world.hw.cloud));
     this.options.onGroup?.(to + 1, this.samples.at(-1) ?? []);
   }
@@ -149,12 +160,12 @@ class Run {
     const body = bodyOf(seed, number, door, tagOf(seed, number));
     try {
       const { outcome, ms, faults, accepted } = await visit(this.world, door, body, lane);
-      const outcomes = this.outcomes.get(door.name);
-      outcomes?.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-      this.slowest.set(door.name, Math.max(this.slowest.get(door.name) ?? 0, ms));
+      // What is accepted is counted when it is closed.
+      if (!accepted) this.count(body, outcome);
+      if (ms > (this.slowest.get(door.name)?.ms ?? 0)) this.slowest.set(door.name, { ms, number });
       this.report(body, faults);
       if (ms > slowestMs) this.report(body, [`The answer took ${Math.round(ms)} ms.`]);
-      if (accepted) this.verifier.batches.add(accepted.batchId);
+      if (accepted) this.verifier.expect(accepted);
       this.options.onVisit?.(body, door, outcome);
       return accepted;
     } catch (error) {
@@ -163,11 +174,21 @@ class Run {
     }
   }
 
+  private count({ number }: Body, outcome: string): void {
+    const outcomes = this.outcomes.get(doorOf(number).name);
+    outcomes?.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+  }
+
+  private add(...faults: readonly string[]): void {
+    this.faults.push(...faults);
+    for (const fault of faults) this.options.onFault?.(fault);
+  }
+
   private report(body: Body, faults: readonly string[]): void {
     const { seed } = this.options;
     const where = `body ${body.number} (${doorOf(body.number).name}, ${body.kind})`;
     const repeat = `npm run test:bodies -- --seed ${seed} --only ${body.number}`;
-    this.faults.push(...faults.map((fault) => `${where}: ${fault}\n    ${repeat}`));
+    this.add(...faults.map((fault) => `${where}: ${fault}\n    ${repeat}`));
   }
 }
 

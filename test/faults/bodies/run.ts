@@ -22,8 +22,12 @@ async function main(): Promise<void> {
   const seed = Number(values.seed);
   const only = values.only === undefined ? undefined : Number(values.only);
   if (only !== undefined) show(seed, only);
+  let printed = 0;
   const result = await runBodies({
     seed,
+    onFault: (fault) => {
+      if (++printed <= MAX_PRINTED) console.log(`FAIL ${fault}`);
+    },
     count: Number(values.count),
     ...(only === undefined ? { onGroup: progress(Number(values.count)) } : { only }),
     ...(values.verbose
@@ -80,8 +84,12 @@ function print({ doors, memory, batches, documents, seconds, faults }: BodiesRes
       rows.toSorted(([a = ''], [b = '']) => a.localeCompare(b)),
     )}`,
   );
-  const slowest = doors.map(({ door, slowestMs }) => [door, `${Math.round(slowestMs)} ms`]);
-  console.log(`\n${table(['door', 'slowest answer'], slowest)}`);
+  const slow = doors.map(({ door, slowest: { ms, number } }) => [
+    door,
+    `${Math.round(ms)} ms`,
+    String(number),
+  ]);
+  console.log(`\n${table(['door', 'slowest answer', 'body'], slow)}`);
   if (all) {
     const grown = memory.flatMap(({ name, live, resident }) =>
       Object.entries({ live, resident }).map(([what, { warm, end, most, allowed }]) => [
@@ -92,7 +100,6 @@ function print({ doors, memory, batches, documents, seconds, faults }: BodiesRes
     console.log(`\n${table(['memory', 'after warm-up', 'at the end', 'at most', 'may grow by'], grown)}`);
   }
   console.log(`\n${batches} batches, ${documents} documents, ${Math.round(seconds)} s`);
-  for (const fault of faults.slice(0, MAX_PRINTED)) console.log(`FAIL ${fault}`);
   if (faults.length > MAX_PRINTED) console.log(`and ${faults.length - MAX_PRINTED} more`);
   console.log(faults.length === 0 ? 'Nothing was found wrong.' : `${faults.length} things are wrong.`);
 }

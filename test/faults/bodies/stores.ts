@@ -97,23 +97,30 @@ export async function finalFaults(world: World, verifier: Verifier): Promise<str
 /** Containers whose blobs are named by their batch. */
 const OF_BATCHES = ['inbox', 'chunks', 'validated', 'quarantine', 'verdicts'];
 
-async function blobFaults({ hw: { recount } }: World, verifier: Verifier): Promise<string[]> {
+async function blobFaults(world: World, verifier: Verifier): Promise<string[]> {
+  const { recount } = world.hw;
   const faults: string[] = [];
   for (const container of OF_BATCHES) {
     const names = await recount.blobNames(container);
     const strange = names.filter((name) => !verifier.batches.has(name.slice(0, name.indexOf('/'))));
     faults.push(...unequal(`blobs in ${container} of no batch`, strange, []));
   }
+  const uploads = (await recount.blobNames('uploads')).toSorted();
+  faults.push(...unequal('uploads', uploads, [...world.uploads].toSorted()));
   const archived = (await recount.blobNames('archive')).map((name) => /([0-9a-f]{32})[^/]*$/.exec(name)?.[1]);
-  faults.push(...unequal('archived bodies', new Set(archived), verifier.batches));
-  const media = (await recount.blobNames('media')).map((name) => name.slice(name.lastIndexOf('/') + 1));
   faults.push(
     ...unequal(
-      'media of no record',
-      media.filter((hash) => !verifier.media.has(hash)),
-      [],
+      'archived bodies',
+      new Set(archived),
+      new Set([...verifier.batches].filter((id) => !verifier.unread.has(id))),
     ),
   );
+  const media = (await recount.blobNames('media')).map((name) => name.slice(name.lastIndexOf('/') + 1));
+  faults.push(...unequal('media', media.toSorted(), [...verifier.media].toSorted()));
+  for (const [batchId, expected] of verifier.redrives) {
+    const { redrives = [] } = await world.hw.api.batch(batchId);
+    faults.push(...unequal(`redrives of ${batchId}`, redrives.toSorted(), [...expected].toSorted()));
+  }
   return faults;
 }
 

@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { AcceptedBatch } from '../../../tools/lib/api';
 import { answerFaults, labelOf, refusalFaults, send, type Answer } from './answers';
 import { excerpt, type Accepted } from './accepted';
+import { visitBatches } from './batch-visits';
 import { PLACEHOLDER_URL, type Body } from './bodies';
 import { DOORS, type Door } from './doors';
 import type { Members } from './good';
-import { batchMeaning, objectMeaning } from './meaning';
-import { LIMITS, TAKES, type World } from './world';
+import { objectMeaning } from './meaning';
+import type { World } from './world';
 
 /** What came of one body. */
 export interface Visit {
@@ -29,42 +29,18 @@ const PATCH_TYPES = ['application/json', 'application/merge-patch+json'];
 /** Members of a subscription that its owner decides. */
 const SETTINGS = ['url', 'datasets', 'filter', 'description', 'rateLimit', 'maxInFlight', 'alertUrl'];
 
-const visited = (answer: Answer, faults: readonly string[], accepted?: Accepted): Visit => ({
+const visited = (answer: Answer, faults: readonly string[]): Visit => ({
   outcome: labelOf(answer),
   ms: answer.ms,
   faults,
-  ...(accepted ? { accepted } : {}),
 });
 
 /** Sends a body to its door and looks at the answer. @throws when there is none */
 export function visit(world: World, door: Door, body: Body, lane: Lane): Promise<Visit> {
-  if (door.to === 'batches') return postBatch(world, door, body);
+  if (door.to === 'batches') return visitBatches(world, door, body);
   if (door.to === 'subscriptions') return createSubscription(world, body);
   const path = door.paths[Math.floor(body.number / DOORS.length) % door.paths.length] ?? '';
   return path === '' ? patchSubscription(world, body, lane) : operate(world, body, lane, path);
-}
-
-async function postBatch(world: World, door: Door & { to: 'batches' }, body: Body): Promise<Visit> {
-  const { dataset } = body.good;
-  const query = door.onInvalid === 'reject' ? '?onInvalid=reject' : '';
-  const answer = await send(world.hw.api, {
-    method: 'POST',
-    path: `/api/datasets/${dataset}/batches${query}`,
-    body,
-  });
-  const { refusals, records } = batchMeaning(body, LIMITS, TAKES);
-  if (answer.status !== 202) return visited(answer, refusalFaults(answer, refusals));
-  if (!records) return visited(answer, [`It was accepted, expected ${refusals.join(' or ')}.`]);
-  const { batchId, accepted } = answer.json as AcceptedBatch;
-  const isCounted = records === 'unknown' || accepted === records.length;
-  const faults = isCounted ? [] : [`${accepted} records were accepted, ${records.length} were sent.`];
-  return visited(answer, [...answerFaults(answer), ...faults], {
-    batchId,
-    body,
-    dataset,
-    records,
-    onInvalid: door.onInvalid,
-  });
 }
 
 /** The body with a receiver that consents in the place of the address that all good ones have. */

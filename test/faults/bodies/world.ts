@@ -4,15 +4,12 @@ import { join } from 'node:path';
 import { Consumer } from '../../../tools/lib/consumer';
 import { newSecret, Subscriptions } from '../../../tools/lib/subscriptions';
 import { copyApp, headwater, type Headwater } from '../../support/headwater';
-import { HAS } from './doors';
 import type { Limits } from './expected';
-import type { Takes } from './meaning';
 import { MemoryProbe } from './memory';
+import { prepareOrigins, type Origin } from './origins';
 
 /** Low, so that what goes beyond them is cheap. */
 export const LIMITS: Limits = { bytes: 4 * 1024 * 1024, records: 2000 };
-
-export const TAKES: Takes = { csv: HAS.csv, codings: HAS.codings };
 
 const of = (members: object, properties: object, required: readonly string[]): object => ({
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -37,15 +34,11 @@ const SCHEMAS: Readonly<Record<string, object>> = {
     },
     ['at'],
   ),
-  ...(HAS.media
-    ? {
-        pictures: of(
-          { media: [{ pointer: '/image', contentType: 'image/jpeg' }] },
-          { image: { type: 'string', contentEncoding: 'base64', contentMediaType: 'image/jpeg' } },
-          [],
-        ),
-      }
-    : {}),
+  pictures: of(
+    { media: [{ pointer: '/image', contentType: 'image/jpeg' }] },
+    { image: { type: 'string', contentEncoding: 'base64', contentMediaType: 'image/jpeg' } },
+    [],
+  ),
 };
 
 /** All that a run of hostile bodies needs. */
@@ -57,6 +50,10 @@ export interface World {
   /** Consents to whatever it is sent: the receiver of subscriptions that bodies make and change. */
   readonly consenting: Consumer;
   readonly memory: MemoryProbe;
+  /** Closed batches with records that did not land. */
+  readonly origins: readonly Origin[];
+  /** What was put as uploads, as `{dataset}/{uploadId}`. */
+  readonly uploads: Set<string>;
   dispose(): Promise<void>;
 }
 
@@ -72,6 +69,8 @@ export async function startWorld(): Promise<World> {
     settings: {
       HEADWATER_MAX_BATCH_BYTES: String(LIMITS.bytes),
       HEADWATER_MAX_BATCH_RECORDS: String(LIMITS.records),
+      HEADWATER_MAX_UPLOAD_BYTES: String(LIMITS.bytes),
+      HEADWATER_MAX_UPLOAD_RECORDS: String(LIMITS.records),
       HEADWATER_DELIVERY_TIMEOUT_MS: '2000',
       HEADWATER_DELIVERY_FIRST_WAIT_MS: '50',
       HEADWATER_DELIVERY_WAIT_FACTOR: '1',
@@ -91,6 +90,8 @@ export async function startWorld(): Promise<World> {
       consumer,
       consenting,
       memory,
+      origins: await prepareOrigins(hw.api),
+      uploads: new Set(),
       async dispose() {
         await hw.dispose();
         memory.dispose();
