@@ -1,5 +1,5 @@
 import { fc } from '../support/properties';
-import { frame as frameBody, type Framed } from '../../src/domain/ingest/framing/framing';
+import { frame as frameBody, framerOf, type Framed } from '../../src/domain/ingest/framing/framing';
 import type { Json } from '../../src/domain/json';
 
 /** Without the texts that records came as. */
@@ -90,6 +90,21 @@ describe('a JSON array', () => {
     expect(faultOf(json('[1] 2')).reason).toMatch('follows the end');
     expect(faultOf(json('[1]]')).reason).toMatch('follows the end');
   });
+
+  test.each(['ef', 'efbb', 'efbb20', 'efbbbfef', '20bbbf', '20efbbbf'])(
+    'does not begin with a part of a byte order mark, or one elsewhere: %s',
+    (hex) => {
+      const body = Buffer.concat([Buffer.from(hex, 'hex'), Buffer.from('[1]')]);
+      expect(json(body).ok).toBe(false);
+      for (let cut = 1; cut < body.length; cut++) {
+        const framer = framerOf('json', {}, () => undefined);
+        expect(() => {
+          framer.write(body.subarray(0, cut));
+          framer.write(body.subarray(cut));
+        }).toThrow('not a JSON array');
+      }
+    },
+  );
 
   test('may begin with a byte order mark, once', () => {
     expect(json('\uFEFF[1]')).toEqual(ok(1));

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { pipeline, Readable } from 'node:stream';
-import { createBrotliDecompress, createGunzip, type BrotliOptions, type ZlibOptions } from 'node:zlib';
+import { createBrotliDecompress, createGunzip } from 'node:zlib';
 import { BlobChanged } from '../../clients/blobs';
 import type { BatchHeader, Encoding, Failure, Upload } from '../../domain/ingest/batch';
 import { framerOf, frame } from '../../domain/ingest/framing/framing';
@@ -82,7 +82,7 @@ async function readUpload(
   });
   try {
     const stored = await openUpload(blobs, batch, upload);
-    for await (const piece of decoded(hashed(stored, hash), upload.encoding)) {
+    for await (const piece of decoded(hashed(stored, hash), upload.encoding, batch.bytes)) {
       bytes += piece.length;
       if (bytes > maxBytes)
         throw unreadable('batch-too-large', `It is longer than ${maxBytes} bytes when decompressed.`);
@@ -120,7 +120,7 @@ function toUnreadable(error: unknown): unknown {
   if (error instanceof MalformedBody) return unreadable('malformed-body', error.text);
   const { code } = error as { code?: unknown };
   // https://nodejs.org/api/zlib.html#zlib-constants, and those of brotli
-  if (typeof code === 'string' && /^(Z_|ERR_TRAILING_JUNK|ERR__ERROR_|ERR_BROTLI|ERR_PADDING)/.test(code))
+  if (typeof code === 'string' && /^(Z_|ERR__ERROR_|ERR_BROTLI|ERR_PADDING)/.test(code))
     return unreadable('malformed-body', `It cannot be decompressed: ${(error as Error).message}`);
   return error;
 }
@@ -132,12 +132,24 @@ async function* hashed(pieces: AsyncIterable<Buffer>, hash: ReturnType<typeof cr
   }
 }
 
-/** What follows the end of a compressed stream would be lost without a word. The types do not know the option yet. */
-const WHOLE = { rejectGarbageAfterEnd: true } as ZlibOptions & BrotliOptions;
-
-function decoded(pieces: AsyncIterable<Buffer>, encoding: Encoding | undefined): AsyncIterable<Buffer> {
-  if (encoding === undefined) return pieces;
-  const decoder = encoding === 'gzip' ? createGunzip(WHOLE) : createBrotliDecompress(WHOLE);
+/** @param bytes of all pieces */
+async function* decoded(
+  pieces: AsyncIterable<Buffer>,
+  encoding: Encoding | undefined,
+  bytes: number,
+): AsyncIterable<Buffer> {
+  if (encoding === undefined) {
+    yield* pieces;
+    return;
+  }
+  const decoder = encoding === 'gzip' ? createGunzip() : createBrotliDecompress();
   // Ends the source with the decoder, whoever ends first: a connection waits behind it. What went wrong, the reader is told.
-  return pipeline(Readable.from(pieces, { objectMode: false }), decoder, () => undefined);
+  yield* pipeline(Readable.from(pieces, { objectMode: false }), decoder, () => undefined);
+  // What follows the end would be lost without a word. The option that rejects it also rejects the further members that
+  // gzip may have (RFC 1952, section 2.2).
+  if (decoder.bytesWritten < bytes)
+    throw unreadable(
+      'malformed-body',
+      'It cannot be decompressed: something follows the end of the compressed stream.',
+    );
 }

@@ -115,14 +115,29 @@ export function tooLarge(what: string, limit: number, unit: string): Problem {
   );
 }
 
-const decompressors = { gzip: promisify(gunzip), br: promisify(brotliDecompress) };
+type Decompress = (body: Buffer, options: object) => Promise<unknown>;
+
+const decompressors: Readonly<Record<Encoding, Decompress>> = {
+  gzip: promisify(gunzip),
+  br: promisify(brotliDecompress),
+};
+
+/** What is wrong with bytes behind the end of what is compressed. */
+const JUNK = 'Something follows the end of the compressed stream';
 
 /** Stops at the limit: what a small body expands to is never in memory. */
 async function decompress(body: Buffer, encoding: Encoding, maxBytes: number): Promise<Buffer> {
   try {
-    // What follows the end of the compressed stream would be lost without a word.
-    const options = { maxOutputLength: maxBytes, rejectGarbageAfterEnd: true };
-    return await decompressors[encoding](body, options);
+    // https://nodejs.org/api/zlib.html#class-options
+    const options = { maxOutputLength: maxBytes, info: true };
+    const { buffer, engine } = (await decompressors[encoding](body, options)) as {
+      buffer: Buffer;
+      engine: { bytesWritten: number };
+    };
+    // What follows the end would be lost without a word. The option that rejects it also rejects the further members that
+    // gzip may have (RFC 1952, section 2.2).
+    if (engine.bytesWritten < body.length) throw new Error(JUNK);
+    return buffer;
   } catch (error) {
     const { code, message } = error as { code?: unknown; message: string };
     if (code === 'ERR_BUFFER_TOO_LARGE')

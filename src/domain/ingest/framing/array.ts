@@ -35,6 +35,8 @@ const NO_ARRAY =
 export class ArrayFramer implements Framer {
   private where: 'before' | 'inside' | 'after' = 'before';
   private offset = 0;
+  /** How much of a byte order mark the body begins with. */
+  private mark = 0;
   private depth = 0;
   private inString = false;
   /** Backslashes in front of the next byte of a string. */
@@ -68,10 +70,14 @@ export class ArrayFramer implements Framer {
   /** The place behind the array's bracket, or the end of the piece. */
   private skipToArray(piece: Buffer): number {
     let at = 0;
-    while (this.offset + at < BOM_BYTES.length && piece[at] === BOM_BYTES[this.offset + at]) at++;
-    while (isBlank(piece[at])) at++;
+    while (this.mark === this.offset + at && at < piece.length && piece[at] === BOM_BYTES[this.mark]) {
+      at++;
+      this.mark++;
+    }
+    const isMarkCut = this.mark > 0 && this.mark < BOM_BYTES.length;
+    if (!isMarkCut) while (isBlank(piece[at])) at++;
     if (at === piece.length) return at;
-    if (piece[at] !== OPEN_ARRAY) throw new MalformedBody({ reason: NO_ARRAY });
+    if (isMarkCut || piece[at] !== OPEN_ARRAY) throw new MalformedBody({ reason: NO_ARRAY });
     this.where = 'inside';
     this.depth = 1;
     return at + 1;
