@@ -51,16 +51,16 @@ export class VerdictModel {
   ingest(records: readonly unknown[], receivedAt: string): Verdict[] {
     const batch = this.batches++;
     const verdicts = records.map((): Verdict => 'quarantined');
-    const newest = new Map<string, { record: Record<string, unknown>; stamp: Stamp }>();
+    const newest = new Map<string, { landing: Landing; stamp: Stamp }>();
     records.forEach((record, index) => {
-      if (!this.accepts(record, receivedAt)) return;
+      const landing = landingOf(record, receivedAt, this.rules);
+      if (!landing) return;
       verdicts[index] = 'stale';
-      const stamp = { eventTime: this.eventTime(record), batch, index };
-      const key = String(record[this.rules.keyProperty]);
-      const rival = newest.get(key);
-      if (!rival || isNewer(stamp, rival.stamp)) newest.set(key, { record, stamp });
+      const stamp = { eventTime: landing.eventTime, batch, index };
+      const rival = newest.get(landing.key);
+      if (!rival || isNewer(stamp, rival.stamp)) newest.set(landing.key, { landing, stamp });
     });
-    for (const [key, { record, stamp }] of newest) verdicts[stamp.index] = this.upsert(key, record, stamp);
+    for (const { landing, stamp } of newest.values()) verdicts[stamp.index] = this.upsert(landing, stamp);
     return verdicts;
   }
 
@@ -75,21 +75,8 @@ export class VerdictModel {
     };
   }
 
-  private accepts(record: unknown, receivedAt: string): record is Record<string, unknown> {
-    if (typeof record !== 'object' || record === null || !this.rules.valid(record)) return false;
-    if (contentOf(record as Record<string, unknown>, this.rules) === undefined) return false;
-    const latest = Date.parse(receivedAt) + this.rules.allowedSkewMs;
-    return this.eventTime(record as Record<string, unknown>) <= latest;
-  }
-
-  private eventTime(record: Record<string, unknown>): number {
-    return this.rules.eventTimeOf(record[this.rules.eventTimeProperty]);
-  }
-
-  private upsert(key: string, record: Record<string, unknown>, stamp: Stamp): Verdict {
-    const { deletionProperty } = this.rules;
-    const deleted = deletionProperty !== undefined && record[deletionProperty] === true;
-    const content = deleted ? undefined : contentOf(record, this.rules);
+  private upsert({ key, deleted, content: all }: Landing, stamp: Stamp): Verdict {
+    const content = deleted ? undefined : all;
     const current = this.stored.get(key);
     if (!current) {
       this.stored.set(key, { stamp, content, version: 1 });
@@ -103,6 +90,33 @@ export class VerdictModel {
     current.version++;
     return 'upserted';
   }
+}
+
+/** A record that may land. */
+export interface Landing {
+  readonly key: string;
+  /** ms since the epoch */
+  readonly eventTime: number;
+  readonly deleted: boolean;
+  /** All but the event time, and of each image its hash. */
+  readonly content: object;
+}
+
+/**
+ * What a data set's rules see in a record.
+ * @param receivedAt of its batch, ISO 8601
+ * @returns undefined when it is to be quarantined
+ */
+export function landingOf(record: unknown, receivedAt: string, rules: DataSetRules): Landing | undefined {
+  if (typeof record !== 'object' || record === null || !rules.valid(record)) return undefined;
+  const members = record as Record<string, unknown>;
+  const content = contentOf(members, rules);
+  const eventTime = rules.eventTimeOf(members[rules.eventTimeProperty]);
+  const latest = Date.parse(receivedAt) + rules.allowedSkewMs;
+  if (!content || !(eventTime <= latest)) return undefined;
+  const { deletionProperty } = rules;
+  const deleted = deletionProperty !== undefined && members[deletionProperty] === true;
+  return { key: String(members[rules.keyProperty]), eventTime, deleted, content };
 }
 
 /** What counts as a record's content: all but its event time, and of images what they show. Undefined: an image is none. */
@@ -121,7 +135,7 @@ function contentOf(record: Record<string, unknown>, rules: DataSetRules): object
 const DATA_URL = 'data:image/jpeg;base64,';
 
 /** The JPEG that a text holds as base64 (RFC 4648, section 4), bare or as a data URL; undefined when it does not. */
-function jpegOf(text: string): Buffer | undefined {
+export function jpegOf(text: string): Buffer | undefined {
   const base64 = text.startsWith(DATA_URL) ? text.slice(DATA_URL.length) : text;
   const image = Buffer.from(base64, 'base64');
   // Node reads what is broken as far as it can.

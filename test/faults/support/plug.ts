@@ -54,6 +54,8 @@ function killNow(pid: number): void {
 export class PluggedCloud {
   api = new Api('', '');
   recount!: Recount;
+  /** Where the blob store listens. */
+  blobPort = '';
   private child: ChildProcess | undefined;
 
   constructor(
@@ -82,6 +84,9 @@ export class PluggedCloud {
     const started = JSON.parse(line) as Started;
     this.api = new Api(started.url, started.keys.function);
     this.recount = new Recount(started.settings);
+    const [, endpoint = ''] =
+      /BlobEndpoint=([^;]*)/.exec(started.settings['AzureWebJobsStorage'] ?? '') ?? [];
+    this.blobPort = new URL(endpoint).port;
   }
 
   /** kill -9. What is killed alone is restarted by its parent; `everything` stays down until {@link start}. */

@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { disagreements } from '../../../tools/lib/agreement';
 import { Consumer } from '../../../tools/lib/consumer';
 import type { Recount, StoredDocument } from '../../../tools/lib/recount';
+import { rulesOf } from '../../../tools/lib/rules';
 import { newSecret, Subscriptions } from '../../../tools/lib/subscriptions';
-import type { Reading } from './workload';
+import { DATASETS, VELOCITIES } from './records';
 import type { Api } from '../../../tools/lib/api';
 
 /** Retries at once, leases that run out soon, and no dead letters by bad luck. */
@@ -15,16 +16,22 @@ export const DELIVERY_SETTINGS = {
 };
 
 /** How long (ms) after everything serves again deliveries may take. */
-const DELIVERED_WITHIN_MS = 60_000;
+const DELIVERED_WITHIN_MS = 120_000;
 
-const LEAST = 2;
-const matches = (document: StoredDocument): boolean =>
-  !document._hw.deleted && ((document.data as unknown as Reading).value ?? -1) >= LEAST;
+/** What the one with a filter wants: about half of it. */
+const DATASET = 'flights';
+const LEAST = VELOCITIES / 2;
+const matches = ({ data, _hw }: StoredDocument): boolean => !_hw.deleted && Number(data['velocity']) >= LEAST;
+
+const EVENT_TIMES = new Map(DATASETS.map((name) => [name as string, rulesOf(name).eventTimeProperty]));
 
 /** All but the event time. */
-const contentOf = (data: unknown): unknown => ({ ...(data as Reading), at: undefined });
+const contentOf = (data: unknown, dataset: string): unknown => ({
+  ...(data as object),
+  [EVENT_TIMES.get(dataset) ?? '']: undefined,
+});
 
-/** Two subscribers, who live through everything: one that is well, and one with a filter who refuses 40 %. */
+/** Two subscribers, who live through everything: one of all data sets that is well, and one with a filter who refuses 40 %. */
 export class Subscribers {
   private readonly secrets = [newSecret(), newSecret()] as const;
   readonly well: Consumer;
@@ -38,15 +45,15 @@ export class Subscribers {
   async start(api: Api): Promise<void> {
     await Promise.all([this.well.start(), this.failing.start()]);
     const subscriptions = new Subscriptions(api);
-    const datasets = ['readings'];
-    await subscriptions.createActive({ url: this.well.url, datasets, secret: this.secrets[0] });
-    const filter = { value: { $gte: LEAST } };
-    await subscriptions.createActive({ url: this.failing.url, datasets, secret: this.secrets[1], filter });
+    const [first, second] = this.secrets;
+    await subscriptions.createActive({ url: this.well.url, datasets: DATASETS, secret: first });
+    const filter = { velocity: { $gte: LEAST } };
+    await subscriptions.createActive({ url: this.failing.url, datasets: [DATASET], secret: second, filter });
   }
 
   /** Waits until both were told everything. @returns what does not agree */
   async faults(recount: Recount): Promise<string[]> {
-    const stored = (await recount.documents()).filter(({ pk }) => pk.startsWith('readings:'));
+    const stored = await recount.documents();
     const end = Date.now() + DELIVERED_WITHIN_MS;
     let left = this.disagreements(stored);
     while (left.length > 0 && Date.now() < end) {
@@ -71,7 +78,7 @@ export class Subscribers {
       (fault) => `well: ${fault}`,
     );
     const held = new Map(this.failing.holdings.documents().map((one) => [one.subject, one]));
-    for (const document of stored) {
+    for (const document of stored.filter(({ pk }) => pk.startsWith(`${DATASET}:`))) {
       const { key, version } = document._hw;
       const told = held.get(key)?.version;
       const truth = matches(document) ? version : undefined;
