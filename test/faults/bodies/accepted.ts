@@ -27,7 +27,7 @@ const DOCUMENTS_LOOKED_AT = 4;
 const CLOSES_WITHIN_MS = 60_000;
 
 /** As it looks when it was written as JSON and read again: -0 becomes 0, and nothing else changes. */
-const written = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+export const written = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 const isSame = (value: unknown, stored: unknown): boolean => isDeepStrictEqual(written(value), stored);
 

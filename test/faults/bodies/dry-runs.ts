@@ -1,5 +1,5 @@
 import type { RecordReport } from '../../../tools/lib/api';
-import { excerpt, goodOf, quarantineFaults } from './accepted';
+import { excerpt, goodOf, quarantineFaults, written } from './accepted';
 import type { Body } from './bodies';
 import { valueOf, type Expected } from './expected';
 
@@ -59,7 +59,7 @@ function recordsFaults(
       return isLost ? [`record ${index} is none, and would not be quarantined`] : [];
     }
     // The answer does not repeat the record.
-    const record = { ...found, record: value ?? ('text' in one ? one.text : null) };
+    const record = { ...found, record: written('text' in one ? one.text : value) };
     const isGood = value !== undefined && good.has(JSON.stringify(value));
     return [
       ...quarantineFaults(body, record, one),
