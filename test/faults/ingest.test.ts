@@ -37,10 +37,11 @@ async function withFault<T>(fault: string, use: (hw: Headwater) => Promise<T>): 
 const BODY = '{"path":"a","size":1}\n{"path":"b","size":2}\n{"path":"b","size":3}\n';
 
 /** Posts as a producer does: with the same idempotency key until there is an answer. */
-async function post(hw: Headwater, key: string): Promise<string> {
+async function post(hw: Headwater, key: string, upload?: string): Promise<string> {
+  const [body, query] = upload === undefined ? [BODY, ''] : ['', `?upload=${upload}`];
   for (let attempt = 0; attempt < 100; attempt++) {
     try {
-      return (await hw.api.post('things', BODY, { idempotencyKey: key })).batchId;
+      return (await hw.api.post('things', body, { idempotencyKey: key, query })).batchId;
     } catch (error) {
       if (error instanceof ApiError && error.status < 500 && error.status !== 409) throw error;
       await delay(100);
@@ -86,6 +87,26 @@ describe('a crash of the worker at', () => {
     });
   });
 });
+
+describe('a crash of the worker that reads an upload, at', () => {
+  test.each(['after archive', 'after validated'])('"%s" loses and doubles nothing', async (point) => {
+    await withFault(`crash:${point}`, async (hw) => {
+      const request = { method: 'POST' };
+      const grant = (await (await hw.api.request('/api/datasets/things/uploads', request)).json()) as Grant;
+      const { uploadId, uploadUrl, headers } = grant;
+      expect((await fetch(uploadUrl, { method: 'PUT', headers, body: BODY })).status).toBe(201);
+      const batchId = await post(hw, 'one key', uploadId);
+      await expectLandedOnce(hw, batchId);
+      expect(wasHit(point)).toBe(true);
+    });
+  });
+});
+
+interface Grant {
+  readonly uploadId: string;
+  readonly uploadUrl: string;
+  readonly headers: Record<string, string>;
+}
 
 describe('a lost answer to', () => {
   test.each(['reservation', 'start', 'open', 'group', 'verdicts'])(

@@ -7,7 +7,7 @@ import { createIngestActivities } from '../../src/activities/ingest';
 import { createRebuildVerdicts } from '../../src/activities/ingest/rebuildVerdicts';
 import type { SeenBatch } from '../../src/activities/ingest/openBatch';
 import { loadSchemas, type Schemas } from '../../src/clients/schemas';
-import { headerOf, isClosed, type Batch, type Failure } from '../../src/domain/ingest/batch';
+import { headerOf, type Batch, type Failure } from '../../src/domain/ingest/batch';
 import type { Accept } from '../../src/triggers/ingest/acceptance';
 import type { TriggerDeps } from '../../src/triggers/ingest/deps';
 import { createPostBatch } from '../../src/triggers/ingest/postBatch';
@@ -221,13 +221,11 @@ export class World {
     return id;
   }
 
-  /** As the sweep closes an open batch that it has seen; by another process when one was killed. */
-  async close({ header, etag }: SeenBatch, first = this.process()): Promise<void> {
-    for (let process = first, seen = { header, etag }; ; seen = this.seen(header.id)) {
-      if (this.isClosed(header.id) && seen.etag === this.seen(header.id).etag) return;
-      const work = createCloseBatch(this.deps(process))(seen, TERMINATED);
+  /** As the sweep closes a batch, by another process when one was killed. */
+  async close(id: string, first = this.process()): Promise<void> {
+    for (let process = first; ; process = this.process()) {
+      const work = createCloseBatch(this.deps(process))(id, TERMINATED);
       if ((await Promise.race([work, process.killed])) !== 'killed') return;
-      process = this.process();
     }
   }
 
@@ -253,10 +251,6 @@ export class World {
     } as unknown as InvocationContext;
     await createSweepUploads(deps)(undefined, context);
     await createSweepInbox(deps)(undefined, context);
-  }
-
-  isClosed(id: string): boolean {
-    return isClosed((this.stores.batches.get(id) as { batch: Batch }).batch.status);
   }
 }
 

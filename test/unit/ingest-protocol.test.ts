@@ -96,6 +96,8 @@ describe('a re-drive', () => {
   beforeAll(async () => {
     landed = before.fork();
     await landed.land(first);
+    // What it was made of is in the archive only.
+    await landed.sweep();
   });
   const redriveOf = (world: World, more: Partial<Request>): Request => {
     const [, id = ''] = [...world.stores.batches.keys()];
@@ -180,6 +182,7 @@ test('verdict files that are lost are made again, with a fault at any step', asy
       await atEachStep(how, async (world, process) => {
         const id = await world.land(request);
         const batch = batchOf(world, id);
+        await world.sweep();
         for (const [verdicts] of world.stores.blobsUnder(`verdicts/${id}/`))
           world.stores.blobs.delete(verdicts);
         for (const chunk of (batch.chunks ?? []).keys()) await world.rebuild(batch, chunk, process);

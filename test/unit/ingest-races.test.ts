@@ -85,11 +85,11 @@ describe.each(ALL)('%s', (_, request) => {
       const late = await upTo(at, world, request);
       const id = idIn(world);
       const seen = id === undefined ? undefined : world.seen(id);
-      if (seen) await world.close(seen, world.process({ at: (at * 7) % 60, how: 'kill' }));
+      if (seen) await world.close(seen.header.id, world.process({ at: (at * 7) % 60, how: 'kill' }));
       await late.finish();
       const closed = JSON.stringify(contentOf(world.stores));
       expect({ at, faults: await Checks.of(world) }).toEqual({ at, faults: [] });
-      if (seen) await world.close(seen);
+      if (seen) await world.close(seen.header.id);
       if (seen) await world.startAgain(seen);
       await world.land(request);
       expect({ at, ...contentOf(world.stores) }).toEqual({ at, ...JSON.parse(closed) });
@@ -99,6 +99,22 @@ describe.each(ALL)('%s', (_, request) => {
     expect(statuses.size).toBeGreaterThan(request === MALFORMED ? 0 : 1);
   });
 });
+
+test.each(Object.entries(SCENARIOS))(
+  '%s: closed from outside by a version of the app that splits otherwise, it has one fate for each record',
+  async (_, { request }) => {
+    for (let at = 0, hit = true; hit; at++) {
+      const world = before.fork();
+      const late = await upTo(at, world, request);
+      world.splitLimits = { ...world.splitLimits, groupRecords: 2, chunkRecords: 4 };
+      const id = idIn(world);
+      if (id !== undefined) await world.close(id);
+      await late.finish();
+      expect({ at, faults: await Checks.of(world) }).toEqual({ at, faults: [] });
+      ({ hit } = late);
+    }
+  },
+);
 
 describe('an upload that is written again', () => {
   const again = Buffer.from(ndjson([{ id: 'another', at: 1 }]));

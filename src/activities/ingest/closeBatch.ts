@@ -3,7 +3,7 @@ import { createArchiveBatch } from './archiveBatch';
 import type { ChunkTask } from './chunks';
 import { close } from './closing';
 import type { IngestDeps } from './deps';
-import { createOpenBatch, type SeenBatch } from './openBatch';
+import { openOnce } from './openBatch';
 import { groupsOf } from './upsertChunk';
 import { closeGroup, type GroupResult } from './upsertGroup';
 import { createValidateChunk, readValidated } from './validateChunk';
@@ -15,11 +15,9 @@ import { listVerdicts, storeVerdicts } from './verdictFile';
  * and summary are completed as usual. May run twice, and beside the activities of the batch.
  */
 export function createCloseBatch(deps: IngestDeps) {
-  const open = createOpenBatch(deps);
   const archiveBatch = createArchiveBatch(deps);
-  return async function closeBatch(seen: SeenBatch, failure: Failure): Promise<void> {
-    const batchId = seen.header.id;
-    const opened = await open(seen);
+  return async function closeBatch(batchId: string, failure: Failure): Promise<void> {
+    const opened = await openOnce(deps, batchId);
     if (opened.type === 'closed') return;
     const { header, etag, chunks } = opened;
     const done = new Set((await listVerdicts(deps.blobs, batchId)).map(({ chunk }) => chunk));

@@ -38,16 +38,32 @@ type Deps = Pick<IngestDeps, 'batches' | 'blobs' | 'schemas' | 'uploads' | 'fanO
  * Its input is the batch as whoever starts it saw it last.
  */
 export function createOpenBatch(deps: Deps) {
-  return async function openBatch(input: SeenBatch): Promise<Opened> {
-    // Bounded by the few writers a batch document has; each conflict means that one of them got ahead.
-    for (let seen = input; ;) {
-      const opened = await splitAndOpen(deps, seen);
-      if (opened) return opened;
-      const found = await lookAgain(deps, input.header.id);
-      if ('type' in found) return found;
-      seen = found;
-    }
+  return async function openBatch(seen: SeenBatch): Promise<Opened> {
+    // To read an upload again takes longer than to look whether that was done.
+    const opened = seen.header.upload ? undefined : await splitAndOpen(deps, seen);
+    return opened ?? openOnce(deps, seen.header.id);
   };
+}
+
+/** Opens a batch unless it is open, or closed: what it was split into stays. */
+export async function openOnce(deps: Deps, batchId: string): Promise<Opened> {
+  // Bounded by the few writers a batch document has; each conflict means that one of them got ahead.
+  for (;;) {
+    const found = await look(deps, batchId);
+    if ('type' in found) return found;
+    const opened = await splitAndOpen(deps, found);
+    if (opened) return opened;
+  }
+}
+
+/** What has become of a batch so far. */
+async function look(deps: Deps, id: string): Promise<Opened | SeenBatch> {
+  const found = await deps.batches.read(id);
+  if (!found) throw new Error(`Batch ${id} has no document.`);
+  const { batch, etag } = found;
+  if (isClosed(batch.status)) return { type: 'closed', status: batch.status };
+  const seen = { header: headerOf(batch), etag };
+  return batch.chunks ? toOpened(deps, seen, batch.chunks.length, batch.repeatedKeys) : seen;
 }
 
 /**
@@ -73,16 +89,6 @@ async function splitAndOpen(deps: Deps, seen: SeenBatch): Promise<Opened | undef
   if (updated.type === 'conflict') return undefined;
   const header = { ...named, ...found };
   return toOpened(deps, { header, etag: updated.etag }, chunks.length, repeatedKeys);
-}
-
-/** What became of a batch that was seen in another state. */
-async function lookAgain(deps: Deps, id: string): Promise<Opened | SeenBatch> {
-  const found = await deps.batches.read(id);
-  if (!found) throw new Error(`Batch ${id} has no document.`);
-  const { batch, etag } = found;
-  if (isClosed(batch.status)) return { type: 'closed', status: batch.status };
-  const seen = { header: headerOf(batch), etag };
-  return batch.chunks ? toOpened(deps, seen, batch.chunks.length, batch.repeatedKeys) : seen;
 }
 
 const toOpened = (

@@ -1,7 +1,7 @@
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import { getClient, type DurableOrchestrationStatus } from 'durable-functions';
 import { createCloseBatch } from '../../activities/ingest/closeBatch';
-import { headerOf, isClosed } from '../../domain/ingest/batch';
+import { isClosed } from '../../domain/ingest/batch';
 import { isSignedFor, type LinkOperation } from '../../domain/links';
 import { Problem } from '../../domain/problem';
 import { json, type Handler } from '../http';
@@ -43,14 +43,14 @@ export function createTerminate(deps: TriggerDeps): Handler {
   const closeBatch = createCloseBatch(deps);
   return async (request, context) => {
     const id = checkSignature(request, deps, 'terminate');
-    const { batch, etag } = await batchOf(request, deps);
+    const { batch } = await batchOf(request, deps);
     if (isClosed(batch.status))
       throw new Problem('batch-closed', `Batch ${id} is ${batch.status}.`, { batchStatus: batch.status });
     const reason = (request.query.get('reason') ?? '').slice(0, MAX_REASON);
     if (await terminateInstance(getClient(context), id, reason)) return { status: 202 };
     // Accepted but not started: nobody but us would close it, and a late start then ends without effect.
     const message = `The batch was terminated before it started: ${reason}`;
-    await closeBatch({ header: headerOf(batch), etag }, { code: 'terminated', message });
+    await closeBatch(id, { code: 'terminated', message });
     return { status: 202 };
   };
 }

@@ -43,7 +43,7 @@ export function createSweepBatches(deps: TriggerDeps): Handler {
         // It may have been closed in the ordinary way since the list was read.
         if (!failure || (await isClosedNow(deps, batch.id))) continue;
         context.warn(`Closing batch ${batch.id}: ${failure.message}`);
-        await closeBatch(seen, failure);
+        await closeBatch(batch.id, failure);
       } catch (error) {
         // One batch that cannot be tended must not keep the others waiting.
         context.error(`Batch ${batch.id} could not be tended: ${String(error)}`);
