@@ -34,9 +34,14 @@ interface Draft {
   readonly refusal: Refusal | undefined;
 }
 
+/** One execution of a group: what goes wrong, and whether it takes the documents to be absent without a look. */
+interface Execution extends Faults {
+  readonly guesses?: boolean;
+}
+
 interface PlannedGroup {
   readonly records: readonly Draft[];
-  readonly executions: readonly Faults[];
+  readonly executions: readonly Execution[];
   /** How the sweep closes it, if it does. */
   readonly closing: Faults | undefined;
 }
@@ -61,7 +66,10 @@ const draft: fc.Arbitrary<Draft> = fc.record({
 });
 const group: fc.Arbitrary<PlannedGroup> = fc.record({
   records: fc.array(draft, { minLength: 1, maxLength: 4 }),
-  executions: fc.array(faults, { minLength: 1, maxLength: 3 }),
+  executions: fc.array(
+    fc.tuple(faults, fc.boolean()).map(([given, guesses]): Execution => ({ ...given, guesses })),
+    { minLength: 1, maxLength: 3 },
+  ),
   closing: fc.option(faults, { nil: undefined, freq: 2 }),
 });
 const plan: fc.Arbitrary<Plan> = fc.array(fc.array(group, { minLength: 1, maxLength: 2 }), {
@@ -118,17 +126,24 @@ async function run(batches: Plan, scheduler: fc.Scheduler, { commit, close }: Pr
   const model = new DocumentsModel();
   const ended: Ended[] = [];
   const turn = (): Promise<unknown> => scheduler.schedule(Promise.resolve());
-  const execute = async (one: Group, client: ModelClient, closing: boolean): Promise<void> => {
+  const execute = async (
+    one: Group,
+    client: ModelClient,
+    closing: boolean,
+    guesses = false,
+  ): Promise<void> => {
     const indices = one.task.records.map(({ index }) => index);
     const work = closing
       ? close(client, one.task, indices, 'The batch was terminated.')
-      : upsertGroup(client, one.task, client.step);
+      : upsertGroup(client, guesses ? { ...one.task, stored: new Map() } : one.task, client.step);
     // What fails is repeated by the platform: here by another execution, or at the end.
     const result = await Promise.race([work, client.stopped]).catch(() => 'failed' as const);
     if (typeof result === 'object') ended.push({ group: one, result });
   };
   const all = groups.flatMap((one) => [
-    ...one.executions.map((given) => execute(one, new ModelClient(model, turn, given, commit), false)),
+    ...one.executions.map((given) =>
+      execute(one, new ModelClient(model, turn, given, commit), false, given.guesses),
+    ),
     ...(one.closing ? [execute(one, new ModelClient(model, turn, one.closing, commit), true)] : []),
   ]);
   await scheduler.waitFor(Promise.all(all));

@@ -1,5 +1,6 @@
 import { fc } from '../support/properties';
-import { contentHash } from '../../src/domain/content';
+import canonicalize from 'canonicalize';
+import { canonicalJson, contentHash } from '../../src/domain/content';
 import {
   MAX_DEPTH,
   MAX_ERRORS,
@@ -339,6 +340,37 @@ describe('the hash of a content', () => {
     ['{"\\u00e9":"\\/"}', '{"é":"/"}'],
   ])('is that of the canonical form: %s', (text, canonical) => {
     expect(contentHash(JSON.parse(text) as Json)).toBe(contentHash(JSON.parse(canonical) as Json));
+  });
+
+  /** Names and texts that a faster way may order or write differently, or that have no canonical form. */
+  const odd = fc.constantFrom('__proto__', '10', '9', '01', '-1', '1a', '', '\ud800', '\\ud800', '\\', '\uffff', '😀', 'é', '\u2028', 'toJSON', 'a', 'B'); // prettier-ignore
+  const oddValue = fc.letrec<{ value: Json }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 4 },
+      odd,
+      fc.constantFrom<Json>(null, true, -0, 1e21, 5e-324, Infinity, NaN),
+      fc.string({ unit: 'binary' }),
+      fc.array(tie('value'), { maxLength: 3 }),
+      fc
+        .array(fc.tuple(fc.oneof(odd, fc.string()), tie('value')), { maxLength: 5 })
+        .map((members) => Object.fromEntries(members) as Json),
+    ),
+  })).value;
+
+  test('is that of the canonical form which the library writes, and fails with it', () => {
+    const outcome = (write: () => string | undefined): unknown => {
+      try {
+        return { text: write() };
+      } catch (error) {
+        return { failure: (error as Error).message };
+      }
+    };
+    fc.assert(
+      fc.property(oddValue, (value) => {
+        expect(outcome(() => canonicalJson(value))).toEqual(outcome(() => canonicalize(value)));
+      }),
+      { numRuns: 2_000 },
+    );
   });
 
   test('is stable', () => {

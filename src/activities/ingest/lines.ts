@@ -39,16 +39,20 @@ function parseLines(text: string): unknown[] {
   return list;
 }
 
+/** A line whose last member is there as text. @param head has a member, and nowhere one of that name */
+export function lineWith(head: object, name: string, json: string): string {
+  return `${JSON.stringify(head).slice(0, -1)},"${name}":${json}}\n`;
+}
+
 /**
- * The JSON of the member `name` in each line, as bytes of the content itself: it need not be written again. It must be
- * the line's last member, and those before it no objects.
+ * The last member of each line that {@link lineWith} wrote, as bytes of the content itself: it need not be written again.
  * @throws when a line has none
  */
 export function lastMembers(content: Buffer, name: string): Buffer[] {
   const mark = `,"${name}":`;
   const members: Buffer[] = [];
   for (let start = 0; start < content.length;) {
-    // In a string the quotes would be escaped.
+    // Before it there is no member of that name, and in a string the quotes would be escaped.
     const from = content.indexOf(mark, start) + mark.length;
     const end = content.indexOf(NEWLINE, start);
     if (from < start + mark.length || end < from) throw new Error(`A line has no "${name}".`);

@@ -22,8 +22,8 @@ export interface GroupTask {
   readonly origin: GroupOrigin;
   readonly markerTtlSeconds: number;
   /**
-   * The documents of the group's keys, where they were read already or can be guessed: what is not as it stands here is
-   * a conflict, and read then.
+   * The documents of the group's keys, where they were read already or are guessed to be absent: what is not as it
+   * stands here is a conflict, and read then.
    */
   readonly stored?: ReadonlyMap<string, Stored>;
   /** Records that newer ones in other groups of the batch make stale, by index. */
@@ -56,11 +56,13 @@ export async function upsertGroup(
   const dead: GroupVerdict[] = [];
   let requestCharge = 0;
   let conflicts = 0;
+  let { stored } = task;
   for (;;) {
     const records = candidates.filter(({ index }) => !dead.some((verdict) => verdict.index === index));
     const ids = [...new Set(records.map(({ key }) => documentId(key)))];
-    const first = conflicts === 0 && dead.length === 0 ? task.stored : undefined;
-    const read = first ? { stored: first, requestCharge: 0 } : await readAny(documents, origin.pk, ids);
+    const given = stored;
+    stored = undefined;
+    const read = given ? { stored: given, requestCharge: 0 } : await readAny(documents, origin.pk, ids);
     const { writes, verdicts: decided } = decide(records, read.stored, origin);
     const verdicts = [...decided, ...stale, ...dead];
     const marker: Marker = { id: markerId, pk: origin.pk, type: 'marker', verdicts, ttl: markerTtlSeconds };
@@ -69,6 +71,8 @@ export async function upsertGroup(
     if (outcome.type === 'committed') return { verdicts, requestCharge };
     if (outcome.type === 'marked')
       return { verdicts: await adopt(documents, origin.pk, markerId), requestCharge };
+    // What came of a guess says nothing of the records: one that is refused may turn out to be stale.
+    if (given) continue;
     if (outcome.type === 'refused') {
       // Without a name the largest write is the likeliest; taking out one after the other ends in any case.
       const index = outcome.index ?? largest(writes);

@@ -6,7 +6,7 @@ import type { ChunkRecord } from '../../domain/ingest/split';
 import { validateRecord, type QuarantinedRecord, type ValidRecord } from '../../domain/ingest/validation';
 import { readChunk, type ChunkTask } from './chunks';
 import type { IngestDeps } from './deps';
-import { fromLines, knownAs, mustExist, toLines } from './lines';
+import { fromLines, knownAs, lineWith, mustExist, toLines } from './lines';
 
 export interface ChunkValidation {
   readonly valid: number;
@@ -86,7 +86,7 @@ async function validateAll(
 /** A line of the validated chunk; the record's own text is there already. */
 function lineOf(record: ValidRecord, json: string): string {
   const { data: _, ...others } = record;
-  return `${JSON.stringify(others).slice(0, -1)},"data":${json}}\n`;
+  return lineWith(others, 'data', json);
 }
 
 function countsIn(name: string, metadata: Record<string, string> | undefined): ChunkValidation {

@@ -49,6 +49,21 @@ test('marks each change with its time and its sequence number', async () => {
   expect(second).toBeGreaterThan(first ?? Infinity);
 });
 
+test('gives an item as a read does, whatever characters are in it', async () => {
+  const container = await newContainer(endpoint.database);
+  const data = { texts: ['é', '日本', '😀', '\u2028', '"\\', '\u0000'], nothing: {}, näme: null };
+  await container.items.create({ id: 'a', pk: 'a', data });
+  await container.items.create({ id: 'b', pk: 'b' });
+  const { result } = await container.items
+    .getChangeFeedIterator<{ id: string; _lsn: number }>(fromStart())
+    .readNext();
+  for (const { _lsn, ...item } of result) {
+    expect(_lsn).toBeGreaterThan(0);
+    expect((await container.item(item.id, item.id).read()).resource).toEqual(item);
+  }
+  expect(result).toMatchObject([{ id: 'a', data }, { id: 'b' }]);
+});
+
 test('goes on from a continuation, page by page, and answers 304 with one at the end', async () => {
   const container = await newContainer(endpoint.database);
   for (let n = 0; n < 5; n++) await container.items.create({ id: `${n}`, pk: 'p' });

@@ -134,9 +134,10 @@ test('every change is delivered, in batches of at most the size asked for, and t
     sys: expect.objectContaining({ methodName: 'changes' }),
   });
 
-  await write(container, ['item-0'], { n: 1 });
+  const texts = ['é', '日本', '😀', '"\\', ']},"_count":7}'];
+  await write(container, ['item-0'], { n: 1, texts });
   const [change] = (await sink.wait('changes', 4)).at(-1)?.batch ?? [];
-  expect(change).toMatchObject({ id: 'item-0', n: 1 });
+  expect(change).toMatchObject({ id: 'item-0', n: 1, texts });
 
   await until(async () => lsnOf((await leases('changes'))[0]) >= (change?._lsn ?? Infinity));
   expect(await leases('changes')).toEqual([
