@@ -1,4 +1,5 @@
 import type { Batch } from '../../src/domain/ingest/batch';
+import { UPLOAD_KEPT_MS } from '../../src/domain/ingest/upload';
 import type { RecordVerdict } from '../../src/domain/ingest/verdict';
 import { rulesIn } from '../../tools/lib/rules';
 import { VerdictModel } from '../../tools/lib/verdicts';
@@ -14,7 +15,7 @@ import {
   SCENARIOS,
   worldBefore,
 } from '../support/ingest-scenarios';
-import { SHOTS_SCHEMA, type Request, type World } from '../support/ingest-world';
+import { SHOTS_SCHEMA, UPLOAD, type Request, type World } from '../support/ingest-world';
 import type { Fault, Process, Stores } from '../support/stores-model';
 
 /**
@@ -134,6 +135,18 @@ describe('while its processes come and go', () => {
         await world.land(one.request, process);
       });
     }
+  });
+
+  test('a request that is repeated is answered with its batch, though its upload cannot be named any more', async () => {
+    const world = before.fork();
+    world.stores.putBlob(UPLOAD, request.upload as Buffer);
+    world.stores.now += UPLOAD_KEPT_MS;
+    const id = await world.land(request);
+    world.stores.now += 60_000;
+    expect(await world.land(request)).toBe(id);
+    await expect(world.land({ ...request, key: 'another' })).rejects.toMatchObject({
+      code: 'unknown-upload',
+    });
   });
 
   test.each([{ maxRecords: 1 }, { maxBytes: 10 }])(

@@ -32,12 +32,22 @@ export async function reserve(
   key: string | undefined,
 ): Promise<Reservation> {
   if (key === undefined) return store(deps, reception, randomUUID().replaceAll('-', ''));
+  const { id, known } = await findByKey(deps, reception.dataset, key);
+  return known ? replay(known, reception) : store(deps, reception, id);
+}
+
+/** The batch that an idempotency key stands for as long as it is remembered, and its id, also of one that is still to be. */
+export async function findByKey(
+  { batches, now, config }: Pick<TriggerDeps, 'batches' | 'now' | 'config'>,
+  dataset: string,
+  key: string,
+): Promise<{ readonly id: string; readonly known?: Batch }> {
   for (let term = 0; ; term++) {
-    const id = batchIdOf(reception.dataset, key, term);
-    const known = await deps.batches.read(id);
-    if (!known) return store(deps, reception, id);
-    const age = deps.now().getTime() - Date.parse(known.batch.receivedAt);
-    if (age < deps.config.idempotencyLifetimeMs) return replay(known.batch, reception);
+    const id = batchIdOf(dataset, key, term);
+    const found = await batches.read(id);
+    if (!found) return { id };
+    const age = now().getTime() - Date.parse(found.batch.receivedAt);
+    if (age < config.idempotencyLifetimeMs) return { id, known: found.batch };
   }
 }
 
