@@ -17,17 +17,21 @@ const MiB = 1024 * 1024;
 
 export const media: Bench = {
   name: 'media',
-  what: `${TWEETS} tweets with a JPEG of ${IMAGE_BYTES / 1024} KB each, all different, as NDJSON in batches of ${BATCH}, ${AT_ONCE} at a time: records a second from the first post to the last verdict; and the most memory that any process of the local cloud has had.`,
+  what: `${TWEETS} tweets with a JPEG of ${IMAGE_BYTES / 1024} KB each, all different, as NDJSON in batches of ${BATCH}, ${AT_ONCE} at a time, after one batch that does not count: records a second from the first post to the last verdict; and the most memory that any process of the local cloud has had.`,
   measuresNot:
     'the making of the tweets, which is done before, and images that come twice, of which one is stored. Memory is what the system calls resident, at its highest since the process started; Linux only.',
   thresholds: { recordsPerSecond: { min: 400 }, maxRssMiB: { max: 512 } },
 
   async run(context) {
     const count = scaled(TWEETS, context);
-    const bodies = bodiesOf(count);
+    const [warmUp, ...bodies] = [...bodiesOf(count, BATCH), ...bodiesOf(0, count)];
     const cloud = await context.startCloud('everything');
     const client = headwaterClient(cloud, AT_ONCE);
     try {
+      if (warmUp) {
+        const { batchId } = await client.post(warmUp, { dataset: 'tweets' });
+        await client.closed(batchId, POLL_MS);
+      }
       const cpu = readCpu(cloud.processes());
       const begin = performance.now();
       let upserted = 0;
@@ -56,10 +60,11 @@ export const media: Bench = {
   },
 };
 
-function bodiesOf(count: number): Buffer[] {
+/** Bodies of so many tweets from number `from` on. */
+function bodiesOf(from: number, count: number): Buffer[] {
   const bodies: Buffer[] = [];
-  for (let first = 0; first < count; first += BATCH) {
-    const numbers = Array.from({ length: Math.min(BATCH, count - first) }, (_, at) => first + at);
+  for (let first = from; first < from + count; first += BATCH) {
+    const numbers = Array.from({ length: Math.min(BATCH, from + count - first) }, (_, at) => first + at);
     const lines = numbers.map((number) => {
       const image = uniqueJpeg(SEED, number, IMAGE_BYTES).toString('base64');
       return JSON.stringify({ ...tweet(SEED, number), image_base64: image }) + '\n';
