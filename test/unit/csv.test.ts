@@ -236,12 +236,36 @@ describe('a body in pieces', () => {
       fc.property(fc.array(fc.jsonValue()), cuts, (values, places) => {
         const texts = values.map((value) => JSON.stringify(value));
         const body = Buffer.from(format === 'json' ? `[${texts.join(',')}]` : texts.join('\n'));
-        const expected = texts.map((json) => ({ record: JSON.parse(json) as Json, json }));
+        const expected = texts.map((json) => ({ record: JSON.parse(json) as Json }));
         expect(inPieces(body, format, places)).toEqual(expected);
       }),
       { numRuns: 200 },
     );
   });
+
+  test.each(['ndjson', 'json'] as const)(
+    'that is whole gives its records with their own bytes: %s',
+    (format) => {
+      fc.assert(
+        fc.property(fc.array(fc.jsonValue()), fc.boolean(), (values, bom) => {
+          const texts = values.map((value) => JSON.stringify(value));
+          const text = format === 'json' ? `[${texts.join(', ')}]` : texts.join('\r\n');
+          const framed = frame(Buffer.from((bom ? '\uFEFF' : '') + text), format, schema, 1_000);
+          if (!framed.ok) throw framed.malformed;
+          expect(framed.records.map(({ record }) => record)).toEqual(
+            texts.map((one) => JSON.parse(one) as Json),
+          );
+          for (const { record, json } of framed.records) {
+            if (json) expect(JSON.parse(json.toString('utf8'))).toEqual(record);
+            expect(json?.includes('\n') ?? false).toBe(false);
+          }
+          // The first line of NDJSON may have a byte order mark in front of it.
+          const without = framed.records.filter(({ json }) => json === undefined).length;
+          expect(without).toBeLessThanOrEqual(format === 'json' ? 0 : 1);
+        }),
+      );
+    },
+  );
 
   test.each(['csv', 'ndjson', 'json'] as const)('invalid UTF-8 anywhere is refused: %s', (format) => {
     const good = Buffer.from({ csv: 'id\nä\n', ndjson: '"ä"\n', json: '["ä"]' }[format]);

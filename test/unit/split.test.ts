@@ -12,7 +12,8 @@ interface Part {
 
 function split(records: readonly Json[], limits: SplitLimits): Part[] {
   const parts: Part[] = [];
-  const splitter = new Splitter(['id'], limits, (chunk, body) => {
+  const splitter = new Splitter(['id'], limits, (chunk, content) => {
+    const body = content.toString('utf8');
     expect(body.endsWith('\n')).toBe(true);
     const lines = body.slice(0, -1).split('\n');
     parts.push({ chunk, body, lines: lines.map((line) => JSON.parse(line) as ChunkRecord) });

@@ -42,7 +42,7 @@ export async function writeChunks(deps: Deps, batch: BatchHeader): Promise<Split
     const ready = held;
     held = [];
     await mapLimited(ready, WRITES_AT_A_TIME, ({ body, records }, at) =>
-      deps.blobs.create('chunks', splitName(batch, first + at), knownAs(Buffer.from(body), records)),
+      deps.blobs.create('chunks', splitName(batch, first + at), knownAs(body, records)),
     );
   };
   const { repeated, ...read } = await split(deps, batch, write);
@@ -91,7 +91,7 @@ export async function readRepeatedKeys(
 interface Part {
   readonly chunk: Chunk;
   /** its lines */
-  readonly body: string;
+  readonly body: Buffer;
   readonly records: readonly ChunkRecord[];
 }
 

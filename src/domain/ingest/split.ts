@@ -40,7 +40,7 @@ interface OpenGroup {
   bytes: number;
   /** bytes of records and envelopes */
   weight: number;
-  lines: { index: number; json: string; raw: RawRecord }[];
+  lines: { index: number; json: string | Buffer; raw: RawRecord }[];
   /** Fingerprints of its keys. */
   prints: number[];
 }
@@ -55,7 +55,8 @@ interface OpenGroup {
 export class Splitter {
   private readonly open = new Map<number, OpenGroup>();
   private groups: Group[] = [];
-  private lines: string[] = [];
+  /** Pieces of the chunk's lines. */
+  private text: (string | Buffer)[] = [];
   private parsed: ChunkRecord[] = [];
   private records = 0;
   private bytes = 0;
@@ -67,7 +68,7 @@ export class Splitter {
   constructor(
     private readonly keyPath: readonly string[],
     private readonly limits: SplitLimits,
-    private readonly emit: (chunk: Chunk, body: string, records: readonly ChunkRecord[]) => void,
+    private readonly emit: (chunk: Chunk, body: Buffer, records: readonly ChunkRecord[]) => void,
   ) {}
 
   /**
@@ -84,7 +85,7 @@ export class Splitter {
     const key = keyOf(record, this.keyPath);
     const place = 'key' in key ? placeOf(key.key) : undefined;
     const bucket = place?.bucket ?? 0;
-    const size = Buffer.byteLength(json);
+    const size = typeof json === 'string' ? Buffer.byteLength(json) : json.length;
     const weight = size + ENVELOPE_BYTES + ('key' in key ? Buffer.byteLength(JSON.stringify(key.key)) : 0);
     const { groupRecords, groupBytes, openBytes } = this.limits;
     let group = this.open.get(bucket);
@@ -128,9 +129,8 @@ export class Splitter {
     const number = this.groups.length;
     for (const { index, json, raw } of group.lines) {
       const { record, json: _, ...others } = raw;
-      this.lines.push(
-        `${JSON.stringify({ index, group: number, ...others }).slice(0, -1)},"record":${json}}`,
-      );
+      const head = JSON.stringify({ index, group: number, ...others }).slice(0, -1);
+      this.text.push(`${head},"record":`, json, '}\n');
       this.parsed.push({ index, group: number, ...others, record });
     }
     const seen = this.closed.get(group.bucket);
@@ -144,12 +144,23 @@ export class Splitter {
 
   private closeChunk(): void {
     if (this.records === 0) return;
-    const body = this.lines.join('\n') + '\n';
+    const body = joined(this.text);
     this.emit({ records: this.records, bytes: this.bytes, groups: this.groups }, body, this.parsed);
     this.groups = [];
-    this.lines = [];
+    this.text = [];
     this.parsed = [];
     this.records = 0;
     this.bytes = 0;
   }
+}
+
+/** The UTF-8 of pieces, each copied once. */
+function joined(pieces: readonly (string | Buffer)[]): Buffer {
+  let bytes = 0;
+  for (const piece of pieces) bytes += typeof piece === 'string' ? Buffer.byteLength(piece) : piece.length;
+  const whole = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  for (const piece of pieces)
+    at += typeof piece === 'string' ? whole.write(piece, at) : piece.copy(whole, at);
+  return whole;
 }

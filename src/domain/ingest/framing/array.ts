@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import {
   MalformedBody,
-  MAX_KEPT_JSON,
   MAX_RAW_RECORD_BYTES,
   MAX_READABLE_DEPTH,
   parseJson,
@@ -18,6 +17,7 @@ const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
+const NEWLINE = 0x0a;
 
 const BOM_BYTES = [0xef, 0xbb, 0xbf];
 
@@ -46,7 +46,11 @@ export class ArrayFramer implements Framer {
   private begun: Buffer[] = [];
   private begunBytes = 0;
 
-  constructor(private readonly emit: Emit) {}
+  /** @param whole the body comes in one piece that stays as it is: records may refer to it */
+  constructor(
+    private readonly emit: Emit,
+    private readonly whole: boolean,
+  ) {}
 
   write(piece: Buffer): void {
     let at = this.where === 'before' ? this.skipToArray(piece) : 0;
@@ -160,13 +164,10 @@ export class ArrayFramer implements Framer {
     const bytes = this.element(part);
     if (bytes.length > MAX_RAW_RECORD_BYTES) throw this.fault(TOO_LONG);
     if (!isUtf8(bytes)) throw this.fault('The record is not valid UTF-8.');
-    const text = bytes.toString('utf8');
-    const parsed = parseJson(text, 'record');
+    const parsed = parseJson(bytes.toString('utf8'), 'record');
     if ('reason' in parsed) throw this.fault(parsed.reason);
-    this.emit({
-      record: parsed.value,
-      ...(text.length > MAX_KEPT_JSON || text.includes('\n') ? {} : { json: text }),
-    });
+    const isOneLine = this.whole && !bytes.includes(NEWLINE);
+    this.emit({ record: parsed.value, ...(isOneLine ? { json: bytes } : {}) });
     this.records++;
   }
 }

@@ -19,14 +19,15 @@ export type Framed =
  *
  * A byte order mark at the beginning is skipped. Invalid UTF-8 is a fault, not replaced.
  * @param schema of a record: the cells of a CSV body get its types
+ * @param whole the body comes in one piece that stays as it is: records may refer to it
  */
-export function framerOf(format: Format, schema: JsonObject, emit: Emit): Framer {
-  return FRAMERS[format](schema, emit);
+export function framerOf(format: Format, schema: JsonObject, emit: Emit, whole = false): Framer {
+  return FRAMERS[format](schema, emit, whole);
 }
 
-const FRAMERS: Readonly<Record<Format, (schema: JsonObject, emit: Emit) => Framer>> = {
-  json: (_, emit) => new ArrayFramer(emit),
-  ndjson: (_, emit) => ndjsonFramer(emit),
+const FRAMERS: Readonly<Record<Format, (schema: JsonObject, emit: Emit, whole: boolean) => Framer>> = {
+  json: (_, emit, whole) => new ArrayFramer(emit, whole),
+  ndjson: (_, emit, whole) => ndjsonFramer(emit, whole),
   csv: (schema, emit) => new CsvFramer(schema, emit),
   redrive: (_, emit) => redriveFramer(emit),
 };
@@ -42,10 +43,15 @@ export function frame(body: Buffer, format: Format, schema: JsonObject, maxRecor
   if (known?.format === format && known.schema === schema && known.result.records.length <= maxRecords)
     return known.result;
   const records: RawRecord[] = [];
-  const framer = framerOf(format, schema, (raw) => {
-    records.push(raw);
-    if (records.length > maxRecords) throw new Enough();
-  });
+  const framer = framerOf(
+    format,
+    schema,
+    (raw) => {
+      records.push(raw);
+      if (records.length > maxRecords) throw new Enough();
+    },
+    true,
+  );
   try {
     framer.write(body);
     framer.end();

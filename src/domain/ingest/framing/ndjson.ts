@@ -5,7 +5,6 @@ import { isNestedDeeper } from './array';
 import {
   BOM,
   MalformedBody,
-  MAX_KEPT_JSON,
   MAX_RAW_RECORD_BYTES,
   MAX_READABLE_DEPTH,
   parseJson,
@@ -22,7 +21,7 @@ const NEWLINE = 10;
 
 /**
  * One JSON value a line; CR before the line feed and blank lines are allowed (https://github.com/ndjson/ndjson-spec).
- * @param take is given each line's value and text
+ * @param take is given each line's value and UTF-8
  */
 export class LineFramer implements Framer {
   private line = 1;
@@ -31,7 +30,7 @@ export class LineFramer implements Framer {
   private begun: Buffer[] = [];
   private begunBytes = 0;
 
-  constructor(private readonly take: (value: Json, text: string) => void) {}
+  constructor(private readonly take: (value: Json, bytes: Buffer) => void) {}
 
   write(piece: Buffer): void {
     let start = 0;
@@ -75,7 +74,7 @@ export class LineFramer implements Framer {
     if (text.trim() === '') return;
     const parsed = parseJson(text, 'line');
     if ('reason' in parsed) throw this.fault(parsed.reason);
-    this.take(parsed.value, text);
+    this.take(parsed.value, bytes);
     this.records++;
   }
 }
@@ -86,9 +85,18 @@ export interface RedriveLine {
   readonly record: Json;
 }
 
-/** NDJSON as producers send it. */
-export const ndjsonFramer = (emit: Emit): Framer =>
-  new LineFramer((record, json) => emit(json.length > MAX_KEPT_JSON ? { record } : { record, json }));
+/**
+ * NDJSON as producers send it.
+ * @param whole the body comes in one piece that stays as it is: records may refer to it
+ */
+export const ndjsonFramer = (emit: Emit, whole: boolean): Framer => {
+  // In front of the first one may be a byte order mark, which is no JSON.
+  let first = true;
+  return new LineFramer((record, json) => {
+    emit(whole && !first ? { record, json } : { record });
+    first = false;
+  });
+};
 
 /** Lines of {@link RedriveLine}. */
 export const redriveFramer = (emit: Emit): Framer =>

@@ -4,8 +4,8 @@ import type { Origin } from '../stamp';
 /** A record as it lies in a body. */
 export interface RawRecord {
   readonly record: Json;
-  /** Its text, where it came as JSON on one line: it need not be written again. */
-  readonly json?: string;
+  /** Its UTF-8 as a part of the body, where it came as JSON on one line: it need not be written again. */
+  readonly json?: Buffer;
   /** 1-based line of a CSV body in which it begins. */
   readonly line?: number;
   /** Why a row is no record: `record` is its text then, and it will be quarantined. */
@@ -51,9 +51,6 @@ export class MalformedBody extends Error {
 
 /** Nesting that cannot be read without risking the stack; what lies between this and the data sets' bound is quarantined. */
 export const MAX_READABLE_DEPTH = 1000;
-
-/** Texts longer than this are written again rather than kept beside what was read of them. */
-export const MAX_KEPT_JSON = 16 * 1024;
 
 /** Longest record as it is sent, its media included, in bytes: it has to fit into the memory several times. */
 export const MAX_RAW_RECORD_BYTES = 32 * 1024 * 1024;
