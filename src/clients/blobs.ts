@@ -84,7 +84,7 @@ export interface Blobs {
 }
 
 /** What is parsed of it takes a few times that. */
-const CACHE_BYTES = 32 * 1024 * 1024;
+const CACHE_BYTES = 24 * 1024 * 1024;
 
 /** What one step of a batch writes and the next one reads. */
 const READ_SOON: ReadonlySet<Container> = new Set(['inbox', 'chunks', 'validated']);
