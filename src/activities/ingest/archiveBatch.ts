@@ -1,7 +1,7 @@
 import type { Archive, BatchHeader, Upload } from '../../domain/ingest/batch';
 import { sha256 } from '../../domain/content';
 import { archiveName, inboxName, uploadName } from '../../domain/ingest/names';
-import { Unreadable } from './body';
+import { uploadChanged } from './body';
 import type { IngestDeps } from './deps';
 
 /**
@@ -60,8 +60,5 @@ export async function archiveUpload(
   });
   if (outcome === 'copied' || outcome === 'exists') return;
   if (await blobs.metadata('archive', to.name)) return;
-  throw new Unreadable({
-    code: 'upload-changed',
-    message: 'The upload was removed, or written again, after the batch was accepted.',
-  });
+  throw uploadChanged();
 }

@@ -58,7 +58,9 @@ async function bodyOf(blobs: IngestDeps['blobs'], batch: BatchHeader): Promise<B
 
 const unreadable = (code: Failure['code'], message: string): Unreadable => new Unreadable({ code, message });
 
-const CHANGED = 'The upload was removed, or written again, after the batch was accepted.';
+/** What a batch ends with whose upload is not what was accepted, and was not archived before. */
+export const uploadChanged = (): Unreadable =>
+  unreadable('upload-changed', 'The upload was removed, or written again, after the batch was accepted.');
 
 /** Piece by piece: of an upload of gigabytes a few megabytes are in memory. */
 async function readUpload(
@@ -109,14 +111,13 @@ async function openUpload(
   const stored =
     (await blobs.stream('archive', archiveName(batch))) ??
     (await blobs.stream('uploads', uploadName(batch.dataset, id), { etag }));
-  if (!stored) throw unreadable('upload-changed', CHANGED);
+  if (!stored) throw uploadChanged();
   return stored;
 }
 
 function toUnreadable(error: unknown): unknown {
   // The archive's copy is written once: only its properties change. Read again, it is whole.
-  if (error instanceof BlobChanged && !error.blob.startsWith('archive/'))
-    return unreadable('upload-changed', CHANGED);
+  if (error instanceof BlobChanged && !error.blob.startsWith('archive/')) return uploadChanged();
   if (error instanceof MalformedBody) return unreadable('malformed-body', error.text);
   const { code } = error as { code?: unknown };
   // https://nodejs.org/api/zlib.html#zlib-constants, and those of brotli

@@ -1,5 +1,6 @@
 import { mapLimited } from '../../clients/once';
 import type { BatchHeader } from '../../domain/ingest/batch';
+import { winnerOf } from '../../domain/ingest/decide';
 import { staleName } from '../../domain/ingest/names';
 import { compareStamps, type Stamp } from '../../domain/ingest/stamp';
 import { stampOf } from '../../domain/ingest/validation';
@@ -60,12 +61,6 @@ export function createFindStale({ blobs }: Pick<IngestDeps, 'blobs'>) {
     return stale.map((list) => list.length);
   };
 }
-
-const winnerOf = ({ batchId, index, eventTime }: Stamp): Winner => ({
-  batchId,
-  index,
-  eventTime: new Date(eventTime).toISOString(),
-});
 
 /** What {@link createFindStale} has found in a chunk, by index. */
 export async function readStale(

@@ -1,17 +1,14 @@
 import type { ChunkVerdicts } from '../../domain/ingest/batch';
 import { chunkName } from '../../domain/ingest/names';
-import type { ChunkTask } from './chunks';
 import type { IngestDeps } from './deps';
 import { createPublishChunk } from './publishChunk';
-import { createUpsertChunk } from './upsertChunk';
+import { createUpsertChunk, type UpsertTask } from './upsertChunk';
 import { createValidateChunk } from './validateChunk';
 
 /** What the steps before have told of the chunk, where they had to be done for all chunks first. */
-export interface LandTask extends ChunkTask {
-  /** How many of its records are; absent: it is still to be validated. */
+export interface LandTask extends Omit<UpsertTask, 'quarantined'> {
+  /** Absent: it is still to be validated. */
   readonly quarantined?: number;
-  /** How many of its records are stale because of newer ones in other groups. */
-  readonly stale?: number;
 }
 
 /** Chunks that may have been published and not landed; more are forgotten, and published again if they are retried. */

@@ -30,7 +30,8 @@ export interface Decision {
   readonly verdicts: readonly GroupVerdict[];
 }
 
-const winner = (stamp: Stamp): Winner => ({
+/** The record of a stamp, as a stale one names it. */
+export const winnerOf = (stamp: Stamp): Winner => ({
   batchId: stamp.batchId,
   index: stamp.index,
   eventTime: new Date(stamp.eventTime).toISOString(),
@@ -61,7 +62,11 @@ export function decide(
     const best = newest.get(id) ?? record;
     const existing = stored.get(id);
     if (best !== record)
-      return { index: record.index, verdict: 'stale', winner: winner(winningStamp(best, existing, origin)) };
+      return {
+        index: record.index,
+        verdict: 'stale',
+        winner: winnerOf(winningStamp(best, existing, origin)),
+      };
     const decided = decideOne(record, id, existing, origin);
     if (decided.write) writes.push(decided.write);
     return decided.verdict;
@@ -99,7 +104,7 @@ function decideOne(
   if (!newer) {
     return same
       ? { verdict: { index, verdict: 'unchanged', version: before.version } }
-      : { verdict: { index, verdict: 'stale', winner: winner(before.newest) } };
+      : { verdict: { index, verdict: 'stale', winner: winnerOf(before.newest) } };
   }
   if (same) {
     // The hash goes with the data: two deletions are the same content, but may be written differently.

@@ -1,10 +1,10 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { HttpResponseInit } from '@azure/functions';
+import { REJECTED } from '../../activities/ingest/completeBatch';
 import type { DataSet } from '../../domain/dataset';
 import { decide, type Stored } from '../../domain/ingest/decide';
 import { validateRecord, type ValidRecord } from '../../domain/ingest/validation';
-import type { GroupVerdict } from '../../domain/ingest/verdict';
-import { tally } from '../../domain/ingest/verdict';
+import { tally, type GroupVerdict } from '../../domain/ingest/verdict';
 import { bucketOf, documentId, partitionKey } from '../../domain/keys';
 import { json } from '../http';
 import type { TriggerDeps } from './deps';
@@ -49,10 +49,9 @@ export async function dryRun(
     const line = raw.line === undefined ? {} : { line: raw.line };
     outcomes.push(Object.assign({ index, ...line, key, verdict: 'quarantined' as const }, { errors }));
   }
-  const reason = 'The batch holds an invalid record (onInvalid=reject).';
   const verdicts: GroupVerdict[] =
     onInvalid === 'reject' && outcomes.length > 0
-      ? valid.map(({ index }) => ({ index, verdict: 'notApplied', reason }))
+      ? valid.map(({ index }) => ({ index, verdict: 'notApplied', reason: REJECTED }))
       : await decideAll(documents, dataset, valid, { schemaVersion, receivedAt });
   const keys = new Map(valid.map(({ index, key }) => [index, key]));
   outcomes.push(...verdicts.map((verdict) => ({ ...verdict, key: keys.get(verdict.index) ?? null })));
