@@ -48,7 +48,6 @@ export async function writeChunks(deps: Deps, batch: BatchHeader): Promise<Split
   const { repeated, ...read } = await split(deps, batch, write);
   // Whoever needs the records from here on reads the chunks.
   if (chunks.length > 1 && !batch.upload) deps.blobs.forget('inbox', inboxName(batch.id, batch.contentHash));
-  // With one chunk, all groups of a bucket but those of large records are in sight of each other; it is the same way.
   const repeatedKeys = repeated.length > 0;
   if (repeatedKeys)
     await deps.blobs.create('chunks', repeatedName(batch), Buffer.from(JSON.stringify(repeated)));
