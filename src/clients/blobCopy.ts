@@ -6,7 +6,9 @@ import type { Signer } from './blobSas';
 /** What a copy is made of, and what it gets. */
 export interface CopyOptions {
   /** The source must still have this ETag. */
-  readonly etag: string;
+  readonly etag?: string;
+  /** How long the source is. */
+  readonly bytes: number;
   /** Metadata of the copy, beside `copiedfrom`. That of the source, which others have written, is never copied. */
   readonly metadata?: Readonly<Record<string, string>>;
   readonly contentType?: string;
@@ -14,6 +16,12 @@ export interface CopyOptions {
 }
 
 export type Copied = 'copied' | 'exists' | 'missing' | 'changed';
+
+/**
+ * Longest source that the service copies before it answers
+ * (https://learn.microsoft.com/rest/api/storageservices/copy-blob-from-url).
+ */
+const AT_ONCE_BYTES = 256 * 1024 * 1024;
 
 /** How long the service may read the source: a copy that is put off must still find the link valid. */
 const SOURCE_LINK_MS = 3_600_000;
@@ -46,8 +54,8 @@ async function propertiesOf(client: BlobClient): Promise<BlobGetPropertiesRespon
 /**
  * Copies a blob to a name that is not taken, inside the service, whatever its size.
  *
- * Copy Blob (https://learn.microsoft.com/rest/api/storageservices/copy-blob) and not Copy Blob From URL, which ends at
- * 256 MiB. Within one account it is mostly done when it is answered, but need not be: then the copy is there at once, of
+ * Copy Blob From URL up to its 256 MiB: one request, and it is done. Beyond that Copy Blob
+ * (https://learn.microsoft.com/rest/api/storageservices/copy-blob). Within one account it is mostly done when it is answered, but need not be: then the copy is there at once, of
  * the right length and without content, and its status says `pending`; whoever finds it waits as well. The service notes
  * the ETag of the source at the begin and fails the copy when it changes
  * (https://learn.microsoft.com/azure/storage/blobs/storage-blob-copy-async-javascript), and what has failed stays as an
@@ -69,6 +77,7 @@ export async function copyBlob(
   for (let round = 1; ; round++) {
     const begun = await begin(source, target, options, sign);
     if (begun === 'missing' || begun === 'changed') return begun;
+    if (begun === 'copied' && isAtOnce(options) && options.contentType === undefined) return begun;
     const outcome = await settled(target);
     if (outcome.type === 'complete') {
       await label(target, outcome.properties, options);
@@ -79,27 +88,32 @@ export async function copyBlob(
   }
 }
 
+const isAtOnce = ({ bytes }: CopyOptions): boolean => bytes <= AT_ONCE_BYTES;
+
 async function begin(
   source: BlobClient,
   target: BlobClient,
-  { etag, metadata }: CopyOptions,
+  options: CopyOptions,
   sign: Signer,
 ): Promise<Copied> {
+  const { etag, metadata } = options;
   try {
     const url = await sign(source, 'r', new Date(Date.now() + SOURCE_LINK_MS));
-    await target.beginCopyFromURL(url, {
+    const conditions = {
       conditions: { ifNoneMatch: '*' },
-      sourceConditions: { ifMatch: etag },
+      sourceConditions: etag === undefined ? {} : { ifMatch: etag },
       // Never empty: without any metadata of its own the copy would get the source's.
       metadata: { ...metadata, copiedfrom: `${source.containerName}/${source.name}` },
-    });
+    };
+    if (isAtOnce(options)) await target.syncCopyFromURL(url, conditions);
+    else await target.beginCopyFromURL(url, conditions);
     return 'copied';
   } catch (error) {
     // Which of several conditions is told of first is the service's choice, so we look.
     if (await exists(target)) return 'exists';
     const found = await readableProperties(source);
     if (!found) return 'missing';
-    if (found.etag !== etag) return 'changed';
+    if (etag !== undefined && found.etag !== etag) return 'changed';
     throw error;
   }
 }

@@ -48,7 +48,7 @@ export interface Blobs {
     options?: BlobOptions,
   ): Promise<'created' | 'exists'>;
   /** Writes a blob, over the one that is there: its time of modification is now then. */
-  put(container: Container, name: string, content: Buffer): Promise<void>;
+  put(container: Container, name: string, content: Buffer, contentType: string): Promise<void>;
   /** The content, or undefined when there is no such blob. */
   read(container: Container, name: string): Promise<Buffer | undefined>;
   /** Says that nobody in this process is likely to read the blob again: its memory can be had for something else. */
@@ -149,8 +149,9 @@ export function createBlobs(connection: Connection, createResources: boolean): B
       return 'created';
     },
 
-    async put(container, name, content) {
-      await (await blob(container, name)).upload(content, content.length);
+    async put(container, name, content, contentType) {
+      const client = await blob(container, name);
+      await client.upload(content, content.length, { blobHTTPHeaders: { blobContentType: contentType } });
       cache.set(`${container}/${name}`, content);
     },
 

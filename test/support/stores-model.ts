@@ -221,7 +221,7 @@ export class Process {
           if (found(to.container, to.name)) return 'exists';
           const source = found(from.container, from.name);
           if (!source) return 'missing';
-          if (source.etag !== etag) return 'changed';
+          if (etag !== undefined && source.etag !== etag) return 'changed';
           stores.putBlob(nameOf(to.container, to.name), source.content, metadata);
           return 'copied';
         }),

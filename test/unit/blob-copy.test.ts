@@ -58,9 +58,12 @@ const source = (etag: string | null) =>
       etag === null ? Promise.reject(refused(404, 'BlobNotFound')) : Promise.resolve({ etag }),
   }) as unknown as BlobClient;
 
+/** More than the service copies before it answers. */
+const LARGE = 256 * 1024 * 1024 + 1;
+
 /** @param etag of the source at present; null when it is gone */
 const copy = (target: Target, etag: string | null = '"1"') =>
-  copyBlob(source(etag), target as unknown as BlobClient, { etag: '"1"' }, () =>
+  copyBlob(source(etag), target as unknown as BlobClient, { etag: '"1"', bytes: LARGE }, () =>
     Promise.resolve('https://x'),
   );
 

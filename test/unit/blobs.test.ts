@@ -201,52 +201,61 @@ describe('a stream that does not come', () => {
   });
 });
 
-describe('a copy', () => {
-  const to = (name: string) => ({ container: 'archive', name }) as const;
-  const from = (name: string) => ({ container: 'uploads', name }) as const;
+// What is said of the length decides with which operation it is made.
+describe.each([
+  ['a copy', 7],
+  ['a copy of a large blob', 257 * MiB],
+])('%s', (kind, bytes) => {
+  const to = (name: string) => ({ container: 'archive', name: `${kind}/${name}` }) as const;
+  const from = (name: string) => ({ container: 'uploads', name: `${kind}/${name}` }) as const;
   const upload = async (name: string, text: string): Promise<string> => {
-    const { etag } = await uploads.getBlockBlobClient(name).upload(text, text.length, {
+    const { etag } = await uploads.getBlockBlobClient(`${kind}/${name}`).upload(text, text.length, {
       metadata: { sha256: 'forged' },
       blobHTTPHeaders: { blobContentType: 'text/html', blobContentDisposition: 'inline' },
     });
     return etag!;
   };
-  const textOf = async (name: string) => (await collect(await blobs.stream('archive', name))).toString();
+  const textOf = async (name: string) =>
+    (await collect(await blobs.stream('archive', to(name).name))).toString();
 
   test('has the content, and nothing else of what the producer wrote', async () => {
     const etag = await upload('one', 'content');
     const options = {
       etag,
+      bytes,
       metadata: { dataset: 'products' },
       contentType: 'text/csv',
       contentEncoding: 'gzip',
     };
     expect(await blobs.copy(from('one'), to('one'), options)).toBe('copied');
     expect(await textOf('one')).toBe('content');
-    expect(await blobs.metadata('archive', 'one')).toEqual({
+    expect(await blobs.metadata('archive', to('one').name)).toEqual({
       dataset: 'products',
-      copiedfrom: 'uploads/one',
+      copiedfrom: `uploads/${kind}/one`,
     });
-    expect(await blobs.describe('archive', 'one')).toMatchObject({ bytes: 7, contentType: 'text/csv' });
+    expect(await blobs.describe('archive', to('one').name)).toMatchObject({
+      bytes: 7,
+      contentType: 'text/csv',
+    });
   });
 
   test('is made once, and counts for more than what became of its source', async () => {
     const etag = await upload('two', 'first');
-    expect(await blobs.copy(from('two'), to('two'), { etag })).toBe('copied');
-    expect(await blobs.copy(from('two'), to('two'), { etag })).toBe('exists');
+    expect(await blobs.copy(from('two'), to('two'), { etag, bytes })).toBe('copied');
+    expect(await blobs.copy(from('two'), to('two'), { etag, bytes })).toBe('exists');
     await upload('two', 'later');
-    expect(await blobs.copy(from('two'), to('two'), { etag })).toBe('exists');
-    await blobs.remove('uploads', 'two');
-    expect(await blobs.copy(from('two'), to('two'), { etag })).toBe('exists');
+    expect(await blobs.copy(from('two'), to('two'), { etag, bytes })).toBe('exists');
+    await blobs.remove('uploads', from('two').name);
+    expect(await blobs.copy(from('two'), to('two'), { etag, bytes })).toBe('exists');
     expect(await textOf('two')).toBe('first');
   });
 
   test('is not made of other content, nor of none', async () => {
     const etag = await upload('three', 'first');
     await upload('three', 'later');
-    expect(await blobs.copy(from('three'), to('three'), { etag })).toBe('changed');
-    expect(await blobs.copy(from('nothing'), to('three'), { etag })).toBe('missing');
-    expect(await blobs.describe('archive', 'three')).toBeUndefined();
+    expect(await blobs.copy(from('three'), to('three'), { etag, bytes })).toBe('changed');
+    expect(await blobs.copy(from('nothing'), to('three'), { etag, bytes })).toBe('missing');
+    expect(await blobs.describe('archive', to('three').name)).toBeUndefined();
   });
 });
 

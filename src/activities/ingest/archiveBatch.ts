@@ -1,45 +1,38 @@
-import type { Archive, BatchHeader, Upload } from '../../domain/ingest/batch';
-import { sha256 } from '../../domain/content';
+import { CONTENT_TYPES, type Archive, type BatchHeader, type Upload } from '../../domain/ingest/batch';
 import { archiveName, inboxName, uploadName } from '../../domain/ingest/names';
 import { uploadChanged } from './body';
 import type { IngestDeps } from './deps';
 
 /**
- * Copies the body as it was received to its place in the archive (bronze), never to be changed, and checks on the
- * way that it is what was accepted. An upload was copied when it was split.
+ * Copies the body as it was received to its place in the archive (bronze), never to be changed. An upload was copied
+ * when it was split.
  */
 export function createArchiveBatch(deps: Pick<IngestDeps, 'blobs'>) {
   return async function archiveBatch({ batch }: { batch: BatchHeader }): Promise<Archive> {
-    const { blobs } = deps;
     const name = archiveName(batch);
     const archive: Archive = { path: `archive/${name}`, sha256: batch.bodySha256, bytes: batch.bytes };
-    if (batch.upload) {
-      await archiveUpload(deps, batch, batch.upload);
-      return archive;
-    }
-    const body = await blobs.read('inbox', inboxName(batch.id, batch.contentHash));
-    if (!body) {
-      // The inbox is swept when the batch is closed, which is after its body was archived.
-      const known = await blobs.metadata('archive', name);
-      if (known?.['sha256'] === batch.bodySha256) return archive;
-      throw new Error(`The body of batch ${batch.id} is neither in the inbox nor in the archive.`);
-    }
-    if (sha256(body) !== batch.bodySha256)
-      throw new Error(`The body of batch ${batch.id} is not the one that was accepted.`);
-    await blobs.create('archive', name, body, {
-      contentType: CONTENT_TYPES[batch.format],
-      metadata: { sha256: batch.bodySha256, dataset: batch.dataset },
-    });
+    if (batch.upload) await archiveUpload(deps, batch, batch.upload);
+    else await archiveBody(deps, batch, name);
     return archive;
   };
 }
 
-const CONTENT_TYPES = {
-  json: 'application/json',
-  ndjson: 'application/x-ndjson',
-  redrive: 'application/x-ndjson',
-  csv: 'text/csv',
-} as const;
+async function archiveBody(
+  { blobs }: Pick<IngestDeps, 'blobs'>,
+  batch: BatchHeader,
+  name: string,
+): Promise<void> {
+  const { bytes, bodySha256, dataset } = batch;
+  // Only the app writes there, and it names what it writes by its hash.
+  const from = { container: 'inbox', name: inboxName(batch.id, batch.contentHash) } as const;
+  const to = { container: 'archive', name } as const;
+  const outcome = await blobs.copy(from, to, { bytes, metadata: { sha256: bodySha256, dataset } });
+  if (outcome === 'copied') return;
+  // Without a source it was archived before: the inbox is swept when the batch is closed, which is after that.
+  const known = await blobs.metadata('archive', name);
+  if (known?.['sha256'] === bodySha256) return;
+  throw new Error(`The body of batch ${batch.id} is neither in the inbox nor in the archive.`);
+}
 
 /**
  * Copies an upload to the archive, once.
@@ -54,6 +47,7 @@ export async function archiveUpload(
   const to = { container: 'archive', name: archiveName(batch) } as const;
   const outcome = await blobs.copy(from, to, {
     etag,
+    bytes: batch.bytes,
     metadata: { dataset: batch.dataset },
     contentType: CONTENT_TYPES[batch.format],
     ...(encoding === undefined ? {} : { contentEncoding: encoding }),

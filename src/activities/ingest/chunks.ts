@@ -4,7 +4,7 @@ import { inboxName, repeatedName, splitName } from '../../domain/ingest/names';
 import { SPLIT_LIMITS, Splitter, type ChunkRecord } from '../../domain/ingest/split';
 import { readBody, type ReadBody } from './body';
 import type { IngestDeps } from './deps';
-import { fromLines, knownAs, mustExist } from './lines';
+import { fromLines, joined, knownAs, mustExist } from './lines';
 
 type Deps = Pick<IngestDeps, 'blobs' | 'schemas' | 'uploads' | 'splitLimits'>;
 
@@ -41,8 +41,8 @@ export async function writeChunks(deps: Deps, batch: BatchHeader): Promise<Split
     if (chunks.length < 2) return;
     const ready = held;
     held = [];
-    await mapLimited(ready, WRITES_AT_A_TIME, ({ body, records }, at) =>
-      deps.blobs.create('chunks', splitName(batch, first + at), knownAs(body, records)),
+    await mapLimited(ready, WRITES_AT_A_TIME, ({ records }, at) =>
+      deps.blobs.create('chunks', splitName(batch, first + at), linesOf(records)),
     );
   };
   const { repeated, ...read } = await split(deps, batch, write);
@@ -89,9 +89,18 @@ export async function readRepeatedKeys(
 
 interface Part {
   readonly chunk: Chunk;
-  /** its lines */
-  readonly body: Buffer;
   readonly records: readonly ChunkRecord[];
+}
+
+/** A chunk as it is stored: one record a line, what came as JSON as it came. */
+function linesOf(records: readonly ChunkRecord[]): Buffer {
+  const pieces: (string | Buffer)[] = [];
+  const parsed = records.map(({ json, ...others }): ChunkRecord => {
+    const { record, ...head } = others;
+    pieces.push(`${JSON.stringify(head).slice(0, -1)},"record":`, json ?? JSON.stringify(record), '}\n');
+    return others;
+  });
+  return knownAs(joined(pieces), parsed);
 }
 
 /** @param take is given the chunks in order, and awaited before more of the body is read */
@@ -102,8 +111,8 @@ async function split(
 ): Promise<ReadBody & { repeated: readonly number[] }> {
   const { dataset } = await deps.schemas.at(batch.dataset, batch.schemaVersion);
   let parts: Part[] = [];
-  const splitter = new Splitter(dataset.key, deps.splitLimits ?? SPLIT_LIMITS, (chunk, body, records) =>
-    parts.push({ chunk, body, records }),
+  const splitter = new Splitter(dataset.key, deps.splitLimits ?? SPLIT_LIMITS, (chunk, records) =>
+    parts.push({ chunk, records }),
   );
   const handOn = async (): Promise<void> => {
     const ready = parts;

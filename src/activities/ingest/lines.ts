@@ -62,6 +62,17 @@ export function lastMembers(content: Buffer, name: string): Buffer[] {
   return members;
 }
 
+/** The UTF-8 of pieces, each copied once. */
+export function joined(pieces: readonly (string | Buffer)[]): Buffer {
+  let bytes = 0;
+  for (const piece of pieces) bytes += typeof piece === 'string' ? Buffer.byteLength(piece) : piece.length;
+  const whole = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  for (const piece of pieces)
+    at += typeof piece === 'string' ? whole.write(piece, at) : piece.copy(whole, at);
+  return whole;
+}
+
 const NEWLINE = 0x0a;
 
 /** A blob that an earlier step of the same batch wrote. Its absence is a fault of ours, not of the input. */

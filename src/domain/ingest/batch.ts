@@ -4,6 +4,14 @@ export type OnInvalid = 'quarantine' | 'reject';
 /** `redrive`: what the app writes when records of a batch are re-driven. */
 export type Format = 'ndjson' | 'json' | 'csv' | 'redrive';
 
+/** Of a body as it is stored. */
+export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
+  json: 'application/json',
+  ndjson: 'application/x-ndjson',
+  redrive: 'application/x-ndjson',
+  csv: 'text/csv',
+};
+
 /** How the bytes of an upload are compressed (https://www.iana.org/assignments/http-parameters). */
 export type Encoding = 'gzip' | 'br';
 

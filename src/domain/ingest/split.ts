@@ -22,15 +22,17 @@ const ENVELOPE_BYTES = 2048;
 /** https://learn.microsoft.com/azure/cosmos-db/concepts-limits#per-request-limits: 100 operations, 2 MB. */
 export const SPLIT_LIMITS: SplitLimits = {
   chunkRecords: 1000,
-  chunkBytes: 4 * 1024 * 1024,
+  chunkBytes: 8 * 1024 * 1024,
   groupRecords: 99,
   groupBytes: 1_500_000,
   openBytes: 16 * 1024 * 1024,
 };
 
-/** One line of a chunk. */
+/** A record of a chunk. */
 export interface ChunkRecord extends Omit<RawRecord, 'json'> {
   readonly index: number;
+  /** Its JSON text, as long as it was not read from a chunk that is stored. */
+  readonly json?: string | Buffer;
   /** Number of the group within its chunk. */
   readonly group: number;
 }
@@ -40,7 +42,7 @@ interface OpenGroup {
   bytes: number;
   /** bytes of records and envelopes */
   weight: number;
-  lines: { index: number; json: string | Buffer; raw: RawRecord }[];
+  records: { index: number; json: string | Buffer; raw: RawRecord }[];
   /** Fingerprints of its keys. */
   prints: number[];
 }
@@ -55,10 +57,7 @@ interface OpenGroup {
 export class Splitter {
   private readonly open = new Map<number, OpenGroup>();
   private groups: Group[] = [];
-  /** Pieces of the chunk's lines. */
-  private text: (string | Buffer)[] = [];
-  private parsed: ChunkRecord[] = [];
-  private records = 0;
+  private records: ChunkRecord[] = [];
   private bytes = 0;
   private openBytes = 0;
   /** By bucket: the fingerprints of keys in groups that are closed. */
@@ -68,7 +67,7 @@ export class Splitter {
   constructor(
     private readonly keyPath: readonly string[],
     private readonly limits: SplitLimits,
-    private readonly emit: (chunk: Chunk, body: Buffer, records: readonly ChunkRecord[]) => void,
+    private readonly emit: (chunk: Chunk, records: readonly ChunkRecord[]) => void,
   ) {}
 
   /**
@@ -89,12 +88,12 @@ export class Splitter {
     const weight = size + ENVELOPE_BYTES + ('key' in key ? Buffer.byteLength(JSON.stringify(key.key)) : 0);
     const { groupRecords, groupBytes, openBytes } = this.limits;
     let group = this.open.get(bucket);
-    if (group && (group.lines.length >= groupRecords || group.weight + weight > groupBytes)) {
+    if (group && (group.records.length >= groupRecords || group.weight + weight > groupBytes)) {
       this.close(group);
       group = undefined;
     }
-    if (!group) this.open.set(bucket, (group = { bucket, bytes: 0, weight: 0, lines: [], prints: [] }));
-    group.lines.push({ index, json, raw });
+    if (!group) this.open.set(bucket, (group = { bucket, bytes: 0, weight: 0, records: [], prints: [] }));
+    group.records.push({ index, json, raw });
     group.bytes += size;
     group.weight += weight;
     if (place) this.look(group, place.fingerprint);
@@ -124,43 +123,24 @@ export class Splitter {
 
   private close(group: OpenGroup): void {
     const { chunkRecords, chunkBytes } = this.limits;
-    if (this.records + group.lines.length > chunkRecords || this.bytes + group.bytes > chunkBytes)
+    if (this.records.length + group.records.length > chunkRecords || this.bytes + group.bytes > chunkBytes)
       this.closeChunk();
     const number = this.groups.length;
-    for (const { index, json, raw } of group.lines) {
-      const { record, json: _, ...others } = raw;
-      const head = JSON.stringify({ index, group: number, ...others }).slice(0, -1);
-      this.text.push(`${head},"record":`, json, '}\n');
-      this.parsed.push({ index, group: number, ...others, record });
-    }
+    for (const { index, json, raw } of group.records)
+      this.records.push({ ...raw, index, group: number, json });
     const seen = this.closed.get(group.bucket);
     if (seen) for (const print of group.prints) seen.add(print);
     else this.closed.set(group.bucket, new Set(group.prints));
     this.openBytes -= group.bytes;
-    this.groups.push({ bucket: group.bucket, records: group.lines.length });
-    this.records += group.lines.length;
+    this.groups.push({ bucket: group.bucket, records: group.records.length });
     this.bytes += group.bytes;
   }
 
   private closeChunk(): void {
-    if (this.records === 0) return;
-    const body = joined(this.text);
-    this.emit({ records: this.records, bytes: this.bytes, groups: this.groups }, body, this.parsed);
+    if (this.records.length === 0) return;
+    this.emit({ records: this.records.length, bytes: this.bytes, groups: this.groups }, this.records);
     this.groups = [];
-    this.text = [];
-    this.parsed = [];
-    this.records = 0;
+    this.records = [];
     this.bytes = 0;
   }
-}
-
-/** The UTF-8 of pieces, each copied once. */
-function joined(pieces: readonly (string | Buffer)[]): Buffer {
-  let bytes = 0;
-  for (const piece of pieces) bytes += typeof piece === 'string' ? Buffer.byteLength(piece) : piece.length;
-  const whole = Buffer.allocUnsafe(bytes);
-  let at = 0;
-  for (const piece of pieces)
-    at += typeof piece === 'string' ? whole.write(piece, at) : piece.copy(whole, at);
-  return whole;
 }

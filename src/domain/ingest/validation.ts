@@ -101,7 +101,7 @@ export function parseEventTime(value: Json | undefined, format: EventTimeFormat)
  * @param receivedAt of the batch, ms since the epoch
  */
 export function validateRecord(
-  { record: sent, fault: broken, origin }: RawRecord,
+  { record: sent, fault: broken, origin }: Omit<RawRecord, 'json'>,
   at: Pick<ValidRecord, 'index' | 'group'>,
   dataset: DataSet,
   receivedAt: number,

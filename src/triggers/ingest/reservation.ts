@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { sha256 } from '../../domain/content';
-import type { Batch } from '../../domain/ingest/batch';
+import { CONTENT_TYPES, type Batch } from '../../domain/ingest/batch';
 import { inboxName } from '../../domain/ingest/names';
 import { Problem } from '../../domain/problem';
 import type { TriggerDeps } from './deps';
@@ -56,7 +56,7 @@ async function store(deps: TriggerDeps, { body, ...fixed }: Reception, id: strin
   const inbox = inboxName(id, batch.contentHash);
   for (let attempt = 1; ; attempt++) {
     // Written anew if it is there: an old blob of a request that was cut off may be swept at this moment.
-    if (body) await deps.blobs.put('inbox', inbox, body);
+    if (body) await deps.blobs.put('inbox', inbox, body, CONTENT_TYPES[batch.format]);
     try {
       const reserved = await deps.batches.reserve(batch);
       if (reserved.created) return { replayed: false, batch, etag: reserved.etag };
