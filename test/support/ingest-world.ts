@@ -91,6 +91,7 @@ function httpRequest(request: Request): HttpRequest {
       : [['content-encoding', request.contentEncoding] as const]),
   ]);
   const { onInvalid, upload, verdict, redriveOf } = request;
+  const blob = new Blob([new Uint8Array(Buffer.from(request.body ?? ''))]);
   const query = new URLSearchParams({
     ...(onInvalid ? { onInvalid } : {}),
     ...(upload ? { upload: UPLOAD_ID } : {}),
@@ -100,7 +101,8 @@ function httpRequest(request: Request): HttpRequest {
     params: { dataset: 'shots', batchId: redriveOf },
     headers: { get: (name: string) => headers.get(name) ?? null },
     query,
-    arrayBuffer: () => Promise.resolve(new Uint8Array(Buffer.from(request.body ?? '')).buffer),
+    body: blob.stream(),
+    arrayBuffer: () => blob.arrayBuffer(),
   } as unknown as HttpRequest;
 }
 

@@ -12,7 +12,7 @@ const MAX_BYTES = 1_000;
 async function posted(bytes: Buffer, encoding: Encoding): Promise<string> {
   const request = {
     headers: new Headers({ 'content-encoding': encoding }),
-    arrayBuffer: () => Promise.resolve(new Uint8Array(bytes).buffer),
+    body: new Blob([new Uint8Array(bytes)]).stream(),
   } as unknown as HttpRequest;
   return (await bodyOf(request, MAX_BYTES)).toString();
 }

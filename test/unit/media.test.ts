@@ -1,3 +1,4 @@
+import { fc } from '../support/properties';
 import { readings } from './builders';
 import { takeMedia } from '../../src/domain/ingest/media';
 import { sha256 } from '../../src/domain/content';
@@ -81,6 +82,48 @@ describe('media', () => {
         message: expect.stringContaining('must be base64') as string,
       },
     ]);
+  });
+
+  test('are read exactly if encoding them again gives the same text', () => {
+    const characters = [
+      'A',
+      'B',
+      'Z',
+      'a',
+      'z',
+      '0',
+      '9',
+      '+',
+      '/',
+      '=',
+      '-',
+      '_',
+      ' ',
+      '\n',
+      '\0',
+      'é',
+      'Ł',
+      '\u0241',
+      '\ud800',
+    ];
+    const text = fc
+      .tuple(
+        fc.uint8Array({ maxLength: 40 }),
+        fc.array(fc.tuple(fc.nat(56), fc.nat(1), fc.constantFrom(...characters)), { maxLength: 3 }),
+      )
+      .map(([bytes, edits]) =>
+        edits.reduce(
+          (sofar, [at, removed, put]) => sofar.slice(0, at) + put + sofar.slice(at + removed),
+          Buffer.from(bytes).toString('base64'),
+        ),
+      );
+    fc.assert(
+      fc.property(text, (scan) => {
+        const { errors } = takeMedia({ id: 'a', 'a/b': { scan } }, dataset);
+        expect(errors.length === 0).toBe(Buffer.from(scan, 'base64').toString('base64') === scan);
+      }),
+      { numRuns: 2_000 },
+    );
   });
 
   test('are of the type that the data set says, by their first bytes', () => {

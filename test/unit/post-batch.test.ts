@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { HttpRequest, InvocationContext } from '@azure/functions';
 import type { Problem } from '../../src/domain/problem';
 import { parseDataSet } from '../../src/domain/dataset';
@@ -21,24 +22,33 @@ function deps(open: number): TriggerDeps {
   return some as TriggerDeps;
 }
 
-function request(body: Promise<ArrayBuffer>, key: string): HttpRequest {
+async function* piecesOf(body: Promise<Buffer>): AsyncGenerator<Buffer> {
+  yield await body;
+}
+
+function request(body: Promise<Buffer>, key: string): HttpRequest {
   const headers = new Map([
     ['content-type', 'application/x-ndjson'],
     ['idempotency-key', key],
   ]);
-  const part = { params: { dataset: 'readings' }, headers, query: new Map(), arrayBuffer: () => body };
+  const part = {
+    params: { dataset: 'readings' },
+    headers,
+    query: new Map(),
+    body: Readable.from(piecesOf(body)),
+  };
   const get = (map: Map<string, string>) => ({ get: (name: string) => map.get(name) ?? null });
   return { ...part, headers: get(headers), query: get(new Map()) } as unknown as HttpRequest;
 }
 
 const context = {} as InvocationContext;
-const bytes = (text: string): ArrayBuffer => new TextEncoder().encode(text).buffer;
+const bytes = (text: string): Buffer => Buffer.from(text);
 const postBatch = (of: TriggerDeps) => createPostBatch(of, createAccept(of));
 const code = (code: Problem['code'], headers: object) => expect.objectContaining({ code, headers });
 
 test('while a request is being received, another with its key is refused, and a third with another key is not', async () => {
   const post = postBatch(deps(5));
-  const arriving = Promise.withResolvers<ArrayBuffer>();
+  const arriving = Promise.withResolvers<Buffer>();
   const first = post(request(arriving.promise, 'one'), context);
   await expect(post(request(arriving.promise, 'one'), context)).rejects.toEqual(
     code('idempotency-key-in-use', { 'Retry-After': '1' }),

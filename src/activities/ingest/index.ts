@@ -35,9 +35,18 @@ export function createIngestActivities(deps: IngestDeps) {
 /** How much a compressed upload is taken to grow. */
 const EXPANSION = 8;
 
+/** So much of a record is taken for structure; the rest is long text, such as media. */
+const STRUCTURE_BYTES = 4 * 1024;
+
+/** Parsed, structure takes several times the memory that long text does. */
+const TEXT_WEIGHT = 1 / 4;
+
 /** Of a chunk, about: the manifest would have to be read for more. */
 function bytesOf({ batch, chunks }: ChunkTask): number {
-  return (batch.bytes / chunks) * (batch.upload?.encoding === undefined ? 1 : EXPANSION);
+  const expansion = batch.upload?.encoding === undefined ? 1 : EXPANSION;
+  const bytes = (batch.bytes * expansion) / chunks;
+  const structure = Math.min(bytes, (batch.accepted / chunks) * STRUCTURE_BYTES);
+  return structure + (bytes - structure) * TEXT_WEIGHT;
 }
 
 export type IngestActivities = ReturnType<typeof createIngestActivities>;

@@ -1,7 +1,7 @@
 import type { HttpRequest } from '@azure/functions';
 import { listVerdicts } from '../../activities/ingest/verdictFile';
 import type { StoredBatch } from '../../clients/batches';
-import { countsOf, isClosed, type Batch, type ChunkVerdicts } from '../../domain/ingest/batch';
+import { countsOf, isClosed, type Batch } from '../../domain/ingest/batch';
 import type { Counts } from '../../domain/ingest/verdict';
 import { Problem } from '../../domain/problem';
 import { apiBase, json, type Handler } from '../http';
@@ -26,10 +26,11 @@ export async function batchOf(
 /** `GET /api/batches/{batchId}`: what became of a batch so far. */
 export function createGetBatch(deps: TriggerDeps): Handler {
   return async (request) => {
-    const found = await batchOf(request, deps);
-    const { batch, files } = isClosed(found.batch.status)
-      ? { batch: found.batch, files: [] }
-      : await countOpen(deps, found.batch.id);
+    const { batch } = await batchOf(request, deps);
+    // What lands after the batch was read is told as landed, since its files are listed afterwards. Before the split
+    // there is none.
+    const isRunning = !isClosed(batch.status) && batch.chunks !== undefined;
+    const files = isRunning ? await listVerdicts(deps.blobs, batch.id) : [];
     const counts: Counts = batch.counts
       ? { accepted: batch.accepted, ...batch.counts, inFlight: 0 }
       : countsOf(batch, files);
@@ -39,17 +40,6 @@ export function createGetBatch(deps: TriggerDeps): Handler {
     const redrives = isClosed(batch.status) && left > 0 ? await deps.batches.redrivesOf(batch.id) : [];
     return json(200, describe(batch, counts, charge, redrives, apiBase(request)));
   };
-}
-
-/** The listing first: a chunk that gets its verdicts in between is then counted as in flight, not twice or never. */
-async function countOpen(
-  { blobs, batches }: TriggerDeps,
-  id: string,
-): Promise<{ batch: Batch; files: ChunkVerdicts[] }> {
-  const files = await listVerdicts(blobs, id);
-  const found = await batches.read(id);
-  if (!found) throw new Error(`Batch ${id} is gone.`);
-  return { batch: found.batch, files };
 }
 
 function describe(

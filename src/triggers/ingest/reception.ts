@@ -157,9 +157,18 @@ export async function bodyOf(request: HttpRequest, maxBytes: number): Promise<Bu
   const encoding = encodingOf(request);
   const declared = Number(request.headers.get('content-length') ?? 0);
   if (declared > maxBytes) throw tooLarge(`The body is ${declared} bytes long.`, maxBytes, 'bytes');
-  const body = Buffer.from(await request.arrayBuffer());
+  const body = await bytesOf(request);
   if (body.length > maxBytes) throw tooLarge(`The body is ${body.length} bytes long.`, maxBytes, 'bytes');
   return encoding === undefined || body.length === 0 ? body : decompress(body, encoding, maxBytes);
+}
+
+/** The body as it came. `arrayBuffer()` would copy it once more. */
+async function bytesOf({ body }: HttpRequest): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of (body ?? []) as AsyncIterable<Uint8Array>)
+    pieces.push(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength));
+  const [only, more] = pieces;
+  return only && !more ? only : Buffer.concat(pieces);
 }
 
 /**
