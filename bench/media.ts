@@ -11,7 +11,7 @@ const IMAGE_BYTES = 40 * 1024;
 const BATCH = 125;
 /** Batches under way at the same time, as many as there. */
 const AT_ONCE = 4;
-const POLL_MS = 100;
+const POLL_MS = 200;
 const SEED = 40;
 const MiB = 1024 * 1024;
 

@@ -48,20 +48,13 @@ const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 type Outcome = { figures: Figures } | { error: string };
 
-/** Runs each bench at most once and prints its line; {@link Context.figuresOf} may run one that was not asked for. */
+/** Runs benches, and prints the line of each. */
 class Run {
-  private readonly outcomes = new Map<string, Promise<Outcome>>();
   failed = false;
 
   constructor(private readonly args: Arguments) {}
 
-  of(name: string): Promise<Outcome> {
-    let outcome = this.outcomes.get(name);
-    if (!outcome) this.outcomes.set(name, (outcome = this.execute(name)));
-    return outcome;
-  }
-
-  private async execute(name: string): Promise<Outcome> {
+  async execute(name: string): Promise<void> {
     const bench = BENCHES.find((one) => one.name === name);
     if (!bench) throw new Error(`There is no bench ${name}.`);
     say(`${bench.name} measures ${bench.what}\n  It does not measure ${bench.measuresNot}`);
@@ -70,7 +63,6 @@ class Run {
       (error: unknown): Outcome => ({ error: error instanceof Error ? error.message : String(error) }),
     );
     this.report(bench, outcome);
-    return outcome;
   }
 
   private context(): Context {
@@ -80,11 +72,6 @@ class Run {
       seconds,
       root,
       startCloud: (setup, settings) => startCloud(setup, root, settings),
-      figuresOf: async (name) => {
-        const outcome = await this.of(name);
-        if ('error' in outcome) throw new Error(`${name} has no figures: ${outcome.error}`);
-        return outcome.figures;
-      },
       progress,
       note: say,
     };
@@ -130,7 +117,7 @@ async function main(): Promise<void> {
     );
   }
   const run = new Run(parsed.value);
-  for (const name of parsed.value.names) await run.of(name);
+  for (const name of parsed.value.names) await run.execute(name);
   process.exitCode = run.failed ? 1 : 0;
 }
 

@@ -17,8 +17,6 @@ export interface Context {
   readonly root: string;
   /** A local cloud with an empty store of its own and further settings of the app; the bench disposes of it. */
   startCloud(setup: Setup, settings?: Readonly<Record<string, string>>): Promise<Cloud>;
-  /** The figures of another bench in the same run, which runs now if it has not yet. */
-  figuresOf(bench: string): Promise<Figures>;
   progress(what: string, total: number): Progress;
   /** A line for the person who waits. */
   note(text: string): void;

@@ -1,4 +1,9 @@
-import { BlobServiceClient, type BlobClient, type BlobDeleteOptions } from '@azure/storage-blob';
+import {
+  BlobServiceClient,
+  StorageSharedKeyCredential,
+  type BlobClient,
+  type BlobDeleteOptions,
+} from '@azure/storage-blob';
 import { CONTAINERS, type Container } from '../domain/ingest/names';
 import { copyBlob, readableProperties, type Copied, type CopyOptions } from './blobCopy';
 import { hasCode, isConditionNotMet, isIncomplete, isMissing } from './blobErrors';
@@ -7,6 +12,7 @@ import { streamBlob } from './blobStream';
 import { WriteOnceCache } from './cache';
 import { managedIdentity, type Connection } from './connection';
 import { once } from './once';
+import { withKeyObject } from './signing';
 
 /** Metadata travels in headers: names and values are plain ASCII. */
 export type Metadata = Record<string, string>;
@@ -104,13 +110,20 @@ async function removeBlob(client: BlobClient, unmodifiedSince: Date | undefined)
   }
 }
 
+function open(connection: Connection): BlobServiceClient {
+  const retryOptions = { maxTries: 4, retryDelayInMs: 200, maxRetryDelayInMs: 2_000 };
+  if (connection.type === 'identity')
+    return new BlobServiceClient(connection.endpoint, managedIdentity(), { retryOptions });
+  const service = BlobServiceClient.fromConnectionString(connection.connectionString, { retryOptions });
+  const { url, credential } = service;
+  return credential instanceof StorageSharedKeyCredential
+    ? new BlobServiceClient(url, withKeyObject(credential), { retryOptions })
+    : service;
+}
+
 /** @param createResources create missing containers at the first use */
 export function createBlobs(connection: Connection, createResources: boolean): Blobs {
-  const retryOptions = { maxTries: 4, retryDelayInMs: 200, maxRetryDelayInMs: 2_000 };
-  const service =
-    connection.type === 'connectionString'
-      ? BlobServiceClient.fromConnectionString(connection.connectionString, { retryOptions })
-      : new BlobServiceClient(connection.endpoint, managedIdentity(), { retryOptions });
+  const service = open(connection);
   const sign = createSigner(service);
   const cache = new WriteOnceCache(CACHE_BYTES);
   const containers = Object.fromEntries(

@@ -1,6 +1,7 @@
 import { CosmosClient, type Container } from '@azure/cosmos';
 import { managedIdentity, type Connection } from './connection';
 import { once } from './once';
+import { cosmosSigner } from './signing';
 
 /**
  * The HTTP status of a failed Cosmos DB request, or undefined when the request did not get an answer. A failed
@@ -61,6 +62,11 @@ async function unlessThere(creation: Promise<unknown>): Promise<void> {
   }
 }
 
+function withAccountKey(connectionString: string): CosmosClient {
+  const signer = cosmosSigner(connectionString);
+  return signer ? new CosmosClient(signer) : new CosmosClient(connectionString);
+}
+
 /** @param createResources create the database and its containers when they are missing */
 export function openCosmos(
   connection: Connection & { readonly database: string },
@@ -68,7 +74,7 @@ export function openCosmos(
 ): CosmosContainers {
   const client =
     connection.type === 'connectionString'
-      ? new CosmosClient(connection.connectionString)
+      ? withAccountKey(connection.connectionString)
       : new CosmosClient({ endpoint: connection.endpoint, aadCredentials: managedIdentity() });
   const database = once(async () => {
     const reference = client.database(connection.database);
