@@ -72,7 +72,8 @@ export const batch: Bench = {
 };
 
 /** The CPU of this process went into the other half of the pairs. */
-const withoutBench = ({ bench: _, ...others }: Record<string, number>): Record<string, number> => others;
+const withoutBench = (cpu: Record<string, number>): Record<string, number> =>
+  Object.fromEntries(Object.entries(cpu).filter(([name]) => name !== 'bench'));
 
 interface Ingested {
   readonly seconds: number;

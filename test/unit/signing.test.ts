@@ -19,7 +19,7 @@ const request = (changes: object = {}): Request =>
 
 describe('the signer of Cosmos DB', () => {
   const signer = cosmosSigner(`AccountEndpoint=https://a.documents.azure.com:443/;AccountKey=${KEY};`);
-  const token = (one: Request): Promise<string> | undefined => signer?.tokenProvider(one);
+  const token = async (one: Request): Promise<string | undefined> => signer?.tokenProvider(one);
 
   test('signs as the documentation says, however often', async () => {
     expect(signer?.endpoint).toBe('https://a.documents.azure.com:443/');
