@@ -137,6 +137,9 @@ test('a refused record comes again when it was told to, and its time goes on', a
     expect(second - first).toBeGreaterThanOrEqual(990);
   }
   expect(result.latency?.max).toBeGreaterThanOrEqual(990);
+  // A 429 has stored nothing; of a 503 nobody knows.
+  const { lines } = await logged();
+  expect(lines.filter(({ kind }) => kind === 'unknown')).toHaveLength(1);
 });
 
 test('a lost connection is made again, its record sent again, and the log names it', async () => {
@@ -155,7 +158,7 @@ test('a lost connection is made again, its record sent again, and the log names 
   expect(door.seen.filter(({ body }) => body === lost)).toHaveLength(2);
   const { header } = await readLog(file);
   const { lines } = await logged();
-  const named = lines.filter(({ kind }) => kind === 'lost');
+  const named = lines.filter(({ kind }) => kind === 'unknown');
   expect(named.map(({ index }) => productRecords(header).bodyOf(index))).toEqual([lost]);
 });
 

@@ -22,6 +22,8 @@ export interface LoadOptions {
   readonly log?: string;
   /** Ends it early; what is not accepted by then is unanswered. */
   readonly signal?: AbortSignal;
+  /** Before the first record is due, which will be at `begin` (ms since the epoch). */
+  readonly onBegin?: (begin: number) => void;
   /** Once a second. */
   readonly onSecond?: (second: Second) => void;
 }

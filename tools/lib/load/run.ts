@@ -70,6 +70,7 @@ class Load {
     this.total = Math.round(rate * duration);
     const header = { dataset, seed, ids, rate, begin: performance.timeOrigin + this.begin };
     this.records = productRecords(header);
+    options.onBegin?.(header.begin);
     this.log = options.log === undefined ? undefined : new LoadLog(options.log, header);
     const url = new URL(`${to}/api/datasets/${encodeURIComponent(dataset)}/records`);
     this.head =
@@ -161,7 +162,7 @@ class Load {
     if (outcome.kind === 'answered') this.answered(job, outcome.answer, now);
     else {
       this.again.push(job);
-      if (outcome.kind === 'lost') this.log?.lost(job.index);
+      if (outcome.kind === 'lost') this.log?.unknown(job.index);
       this.tally.failedAttempt(outcome.kind);
     }
     if (outcome.kind === 'unconnected') this.after(REST_MS, () => this.release(connection));
@@ -178,6 +179,7 @@ class Load {
   private answered(job: Job, { status, body, retryAfter }: Answer, now: number): void {
     const id = status === 202 ? idOf(body) : undefined;
     this.tally.answer(status, body, id !== undefined);
+    if (status >= 500) this.log?.unknown(job.index);
     if (status === 429 || status === 503) {
       const wait = retryAfterMs(retryAfter ?? null, Date.now()) ?? RETRY_AFTER_MS.default;
       this.after(Math.min(wait, RETRY_AFTER_MS.most), () => {
