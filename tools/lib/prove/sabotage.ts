@@ -91,10 +91,10 @@ function loseChanges(): void {
 const bodies = new WeakMap<EventDataBatch, string[]>();
 
 function loseEvents(): void {
-  const proto = EventHubProducerClient.prototype;
-  const createBatch: (...all: unknown[]) => Promise<EventDataBatch> = Reflect.get(proto, 'createBatch');
-  const sendBatch: (...all: unknown[]) => Promise<void> = Reflect.get(proto, 'sendBatch');
-  EventHubProducerClient.prototype.createBatch = async function (...all) {
+  const { prototype } = EventHubProducerClient;
+  const createBatch = Reflect.get(prototype, 'createBatch');
+  const sendBatch = Reflect.get(prototype, 'sendBatch');
+  prototype.createBatch = async function (...all) {
     const batch = await createBatch.apply(this, all);
     const own: string[] = [];
     bodies.set(batch, own);
@@ -105,7 +105,7 @@ function loseEvents(): void {
     };
     return batch;
   };
-  EventHubProducerClient.prototype.sendBatch = async function (batch: never, ...rest: never[]) {
+  prototype.sendBatch = async function (batch: never, ...rest: never[]) {
     const text = (bodies.get(batch) ?? []).join('');
     if (this.eventHubName === 'ingress' && isLost(text)) return;
     await sendBatch.call(this, batch, ...rest);
