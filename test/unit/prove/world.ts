@@ -156,7 +156,7 @@ function told(
     consumers,
     ledger: {
       balanced: true,
-      faultCount: 0,
+      faults: [],
       total: {
         ...total,
         deadLettered: 0,

@@ -82,6 +82,8 @@ export interface LoadResult {
   readonly acceptedPerSecond: number;
   /** Answers 429 and 503; their records were sent again. */
   readonly refused: number;
+  /** Other answers 5xx; their records were sent again, too. */
+  readonly serverErrors: number;
   /** Connections lost before the answer; their records were sent again, and may have been accepted twice. */
   readonly lost: number;
   /** Attempts to connect that failed: nothing was sent. */

@@ -9,7 +9,7 @@ import { Tally } from './tally';
 
 /** A connection that could not be made rests for so long, ms: many would otherwise knock thousands of times a second. */
 const REST_MS = 250;
-/** What a 429 or 503 without a readable `Retry-After` asks for, and the most that is granted, ms. */
+/** What a 429 or 5xx without a readable `Retry-After` asks for, and the most that is granted, ms. */
 const RETRY_AFTER_MS = { default: 1_000, most: 60_000 } as const;
 const SECOND_MS = 1_000;
 /** Until the first record is due: the code is to be there by then, ms. */
@@ -180,7 +180,7 @@ class Load {
     const id = status === 202 ? idOf(body) : undefined;
     this.tally.answer(status, body, id !== undefined);
     if (status >= 500) this.log?.unknown(job.index);
-    if (status === 429 || status === 503) {
+    if (status === 429 || status >= 500) {
       const wait = retryAfterMs(retryAfter ?? null, Date.now()) ?? RETRY_AFTER_MS.default;
       this.after(Math.min(wait, RETRY_AFTER_MS.most), () => {
         this.again.push(job);

@@ -17,7 +17,7 @@ export function checkLedger(facts: Facts, lines: number, counts: VerdictCounts, 
   };
   const differs = (detail: string): void => findings.add('ledger-differs', detail);
   if (!ledger.balanced) differs('It is not balanced.');
-  if (ledger.faultCount > 0) differs(`It names ${ledger.faultCount} faults.`);
+  for (const fault of ledger.faults) differs(`It names a fault: ${fault}.`);
   for (const [name, count] of Object.entries(expected))
     if (ledger.total[name] !== count)
       differs(`${name} is ${ledger.total[name]}, and was counted as ${count}.`);

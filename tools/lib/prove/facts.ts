@@ -107,7 +107,8 @@ export interface ConsumerFact {
 /** What the app's own ledger says. */
 export interface LedgerFact {
   readonly balanced: boolean;
-  readonly faultCount: number;
+  /** What it names as wrong, in words. */
+  readonly faults: readonly string[];
   readonly total: Readonly<Record<string, number>>;
   readonly subscriptions: readonly {
     readonly id: string;

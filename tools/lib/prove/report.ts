@@ -4,18 +4,20 @@ import { twoColumns } from '../table';
 import type { Proof } from './run';
 import { SABOTAGES } from './sabotages';
 
-/** Whether nothing is wrong, or, with sabotage, everything that was lost on purpose was found. */
-export function isProved({
-  options: { sabotage },
-  checked: { findings },
-  drain,
-  load,
-  sabotaged,
-}: Proof): boolean {
+/** Whether nothing is wrong, or, with sabotage, all that was lost on purpose was found and named. */
+export function isProved({ options, checked, drain, load, sabotaged }: Proof): boolean {
+  const { findings } = checked;
+  const { sabotage } = options;
   if (sabotage === undefined)
     return findings.total === 0 && drain.done && load.unanswered + load.failed === 0;
-  const codes: readonly string[] = SABOTAGES[sabotage];
-  return sabotaged.length > 0 && findings.first.some(({ code }) => codes.includes(code));
+  const codes: readonly string[] = SABOTAGES[sabotage].findings;
+  const named = findings.first.filter(({ code }) => codes.includes(code));
+  return (
+    sabotaged.length === SABOTAGES[sabotage].losses &&
+    sabotaged.every((names) =>
+      named.some(({ id = '', key = '' }) => names.includes(id) || names.includes(key)),
+    )
+  );
 }
 
 type Rows = readonly (readonly [string, string])[];
@@ -112,15 +114,20 @@ export function proofText(proof: Proof): string {
     ...(lines.length > 0 ? ['', ...lines] : []),
     ...(rest > 0 ? [`  and ${count(rest)} more; in all ${summary.join(', ')}`] : []),
     '',
-    ...sabotaged.map((what) => `lost on purpose (${options.sabotage}): ${what.slice(0, 120)}`),
+    ...sabotaged.map((names) => `lost on purpose (${options.sabotage}): ${names.slice(0, 3).join(', ')}`),
     verdictText(proof),
   ].join('\n');
 }
 
 function verdictText(proof: Proof): string {
+  const { checked, drain } = proof;
   const { sabotage } = proof.options;
-  if (sabotage === undefined) return isProved(proof) ? 'Proved: nothing was lost.' : 'NOT proved.';
-  if (proof.sabotaged.length === 0) return 'Nothing was lost on purpose: the fault was never reached.';
+  const { failed, unanswered } = proof.load;
+  if (sabotage === undefined && isProved(proof)) return 'Proved: nothing was lost.';
+  if (sabotage === undefined)
+    return `NOT proved: ${count(checked.findings.total)} findings, ${failed + unanswered} records that were never accepted${drain.done ? '' : ', and the end was not reached'}.`;
+  if (proof.sabotaged.length < SABOTAGES[sabotage].losses)
+    return 'Not everything was lost that was to be: the fault was not reached.';
   return isProved(proof) ? 'The loss was found.' : 'The loss was NOT found.';
 }
 

@@ -46,8 +46,8 @@ export interface Proof {
   readonly versions: number;
   /** Requests that the subscribers refused. */
   readonly refusedDeliveries: number;
-  /** What was lost on purpose. */
-  readonly sabotaged: readonly string[];
+  /** What was lost on purpose: of each loss the keys or ids, of which one has to be found. */
+  readonly sabotaged: readonly (readonly string[])[];
 }
 
 export interface Watcher {
@@ -154,7 +154,7 @@ class Run {
       versions: facts.documents.reduce((sum, { version }) => sum + version, 0),
       sabotaged: DONE_FILES.map((file) => join(this.folder, file))
         .filter((file) => existsSync(file))
-        .map((file) => readFileSync(file, 'utf8')),
+        .map((file) => readFileSync(file, 'utf8').split('\n')),
     };
   }
 
@@ -196,7 +196,7 @@ class Run {
     }
   }
 
-  /** What the last record can be known by: key and time. */
+  /** Which record will be the last. */
   private sayTail(begin: number): void {
     const { rate, duration, seed, ids } = this.options;
     const last = Math.round(rate * duration) - 1;
@@ -216,12 +216,15 @@ class Run {
       else unknown.add(line.index);
     }
     const ledger = await this.api.ledger();
-    const { stores, watcher } = this;
+    const { stores } = this;
     const facts: Facts = {
       records: productRecords(header),
       accepted,
       unknown,
-      ledger: { ...ledger, faultCount: ledger.faults.length },
+      ledger: {
+        ...ledger,
+        faults: ledger.faults.map(({ code, key, batchId }) => [code, key, batchId].filter(Boolean).join(' ')),
+      },
       partitions: await stores.partitions(),
       claims: await stores.claims(),
       batches: await stores.batches(),
@@ -233,7 +236,6 @@ class Run {
         }),
       ),
     };
-    for (const { code, key } of ledger.faults) watcher.tell(`  the ledger says: ${code} ${key ?? ''}`);
     return { facts, header };
   }
 }

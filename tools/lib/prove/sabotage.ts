@@ -114,8 +114,9 @@ function loseEvents(): void {
 
 function isLost(text: string): boolean {
   const tail = said(TAIL_FILE);
-  if (tail !== undefined && text.includes(tail)) return once('hub-tail.done', tail);
-  return said(MIDDLE_FILE) !== undefined && once('hub-middle.done', text.slice(0, 200));
+  const ids = Array.from(text.matchAll(/^\{"origin":\{"batchId":"([^"]+)"/gm), ([, id]) => id).join('\n');
+  if (tail !== undefined && text.includes(tail)) return once('hub-tail.done', ids);
+  return said(MIDDLE_FILE) !== undefined && once('hub-middle.done', ids);
 }
 
 if (kind === 'upsert') loseUpsert();

@@ -1,11 +1,11 @@
 /** What can be lost on purpose, and as what the proof has to find it. */
 export const SABOTAGES = {
   /** One document is left out of a transactional batch; its marker is written. */
-  upsert: ['missing-document', 'versions-differ', 'old-document'],
+  upsert: { losses: 1, findings: ['missing-document', 'versions-differ', 'old-document'] },
   /** The changes of one document are taken from the change feed, and nobody goes round to repair it. */
-  feed: ['not-delivered'],
+  feed: { losses: 1, findings: ['not-delivered'] },
   /** Two events of the hub are acknowledged and not stored: one in the middle, and that with the load's last record. */
-  hub: ['lost-in-hub'],
+  hub: { losses: 2, findings: ['lost-in-hub'] },
 } as const;
 
 export type Sabotage = keyof typeof SABOTAGES;
@@ -14,9 +14,9 @@ export type Sabotage = keyof typeof SABOTAGES;
 export const SABOTAGE_VARIABLE = 'HEADWATER_SABOTAGE';
 export const SABOTAGE_FOLDER_VARIABLE = 'HEADWATER_SABOTAGE_DIR';
 
-/** The file that holds what the last record of the load can be known by. */
+/** The file that holds the last record of the load. */
 export const TAIL_FILE = 'tail';
 /** The file that tells that the middle of the load is reached. */
 export const MIDDLE_FILE = 'middle';
-/** Files that say what was lost. */
+/** Files that say what was lost: keys of documents, ids of records, one a line. */
 export const DONE_FILES = ['upsert.done', 'feed.done', 'hub-middle.done', 'hub-tail.done'] as const;
