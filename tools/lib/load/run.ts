@@ -83,7 +83,9 @@ class Load {
     );
     for (const connection of this.connections) this.idle.push(connection);
     this.finished = new Promise((resolve) => (this.finish = resolve));
-    this.after(duration * SECOND_MS + (options.graceMs ?? LOAD_DEFAULTS.graceMs), () => this.finish());
+    this.after(LEAD_MS + duration * SECOND_MS + (options.graceMs ?? LOAD_DEFAULTS.graceMs), () =>
+      this.finish(),
+    );
     this.seconds = setInterval(() => this.second(), SECOND_MS);
     if (signal?.aborted) this.finish();
     signal?.addEventListener('abort', () => this.finish(), { once: true });
