@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { LedgerReport } from '../api';
 import type { ConsumerState } from './consumers';
 
-/** Given up when nothing has moved for so long, ms: a request of a worker that was killed has a lease of 20 s. */
+/** Usually: a request of a worker that was killed has a lease of 20 s, ms. */
 const QUIET_MS = 60_000;
 const POLL_MS = 500;
 /** The ledger reads every document. */
@@ -14,6 +14,8 @@ export interface DrainSources {
   consumers(): Promise<readonly ConsumerState[]>;
   ledger(): Promise<LedgerReport>;
   tell(text: string): void;
+  /** Given up when nothing has moved for so long, ms. */
+  readonly quietMs?: number;
 }
 
 export interface Drain {
@@ -61,14 +63,18 @@ async function settled(sources: DrainSources, condition: Condition): Promise<boo
           `told: ${states.map(({ versions }) => versions).join(' and ')}`,
       );
     }
-    if (now - last.at > QUIET_MS) return false;
+    if (now - last.at > (sources.quietMs ?? QUIET_MS)) return false;
     await delay(POLL_MS);
   }
 }
 
 /** An attempt that was answered may not be stored yet, or have been another's. */
 async function nothingPending(sources: DrainSources): Promise<boolean> {
-  for (const end = performance.now() + QUIET_MS; performance.now() < end; await delay(LEDGER_POLL_MS)) {
+  for (
+    const end = performance.now() + (sources.quietMs ?? QUIET_MS);
+    performance.now() < end;
+    await delay(LEDGER_POLL_MS)
+  ) {
     const report = await sources.ledger().catch(() => undefined);
     if (!report) continue;
     const pending = report.subscriptions.reduce(
