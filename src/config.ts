@@ -6,6 +6,13 @@ export interface Config {
   readonly storage: Connection;
   readonly cosmos: Connection & { readonly database: string };
   readonly eventHubs: Connection & { readonly hub: string };
+  /** The way of single records into batches. */
+  readonly ingress: {
+    readonly hub: string;
+    readonly consumerGroup: string;
+    /** Between two sends to one partition, ms. */
+    readonly pauseMs: number;
+  };
   /** Secret of signed links. */
   readonly signingKey: string;
   readonly limits: {
@@ -174,6 +181,11 @@ export function readConfig(env: Environment): Config {
     eventHubs: {
       ...settings.connection('EventHubs', [{ suffix: 'fullyQualifiedNamespace', endpoint: asGiven }]),
       hub: settings.text('HEADWATER_RECORDS_HUB', 'records'),
+    },
+    ingress: {
+      hub: settings.text('HEADWATER_INGRESS_HUB', 'ingress'),
+      consumerGroup: settings.text('HEADWATER_INGRESS_CONSUMER_GROUP', '$Default'),
+      pauseMs: settings.integer('HEADWATER_INGRESS_PAUSE_MS', 20, 0, 1_000),
     },
     signingKey: settings.secret('HEADWATER_SIGNING_KEY', 32),
     limits: {

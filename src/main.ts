@@ -5,15 +5,20 @@ import { app } from '@azure/functions';
 import type { EgressDeps } from './activities/egress/deps';
 import { RecentDocuments } from './activities/egress/recent';
 import { Wake } from './activities/egress/wake';
+import { createChains } from './activities/ingress/chain';
+import type { IngressDeps } from './activities/ingress/deps';
 import type { LedgerDeps } from './activities/ledger/deps';
 import { countLedger } from './activities/ledger/ledger';
 import { createBatches } from './clients/batches';
 import { createBlobs } from './clients/blobs';
+import { createClaims } from './clients/claims';
 import { openCosmos } from './clients/cosmos';
 import { createDeliveries } from './clients/deliveries';
 import { createDocuments } from './clients/documents';
 import { createRecordsHub } from './clients/hub';
+import { createIngressHub } from './clients/ingressHub';
 import { createLeases } from './clients/leases';
+import { createPackets } from './clients/packets';
 import { createRows } from './clients/rows';
 import { loadSchemas } from './clients/schemas';
 import { createSecrets } from './clients/secrets';
@@ -24,8 +29,10 @@ import { readConfig } from './config';
 import { registerDeliveries, registerSubscriptions } from './functions/egress';
 import { http } from './functions/http';
 import { registerIngest } from './functions/ingest';
+import { registerIngress } from './functions/ingress';
 import type { SubscriptionDeps } from './triggers/egress/deps';
 import type { TriggerDeps } from './triggers/ingest/deps';
+import type { IngressTriggerDeps } from './triggers/ingress/deps';
 import { createGetLedger } from './triggers/ledger/getLedger';
 
 /** How long (ms) the start waits for containers that are being made. */
@@ -61,6 +68,21 @@ const ingest: TriggerDeps = {
   markerTtlSeconds: config.markerTtlSeconds,
   fanOut: config.fanOut,
   now,
+};
+
+const ingressHub = createIngressHub({ ...config.eventHubs, ...config.ingress });
+const chained: IngressDeps = {
+  hub: ingressHub,
+  claims: createClaims(cosmos.batches),
+  blobs,
+  batches,
+  now,
+};
+const ingress: IngressTriggerDeps = {
+  ingest,
+  ingress: chained,
+  chains: createChains(chained),
+  packets: createPackets(ingressHub, config.ingress.pauseMs),
 };
 
 const egress: EgressDeps = {
@@ -105,6 +127,7 @@ app.hook.appStart(async () => {
 });
 
 registerIngest(ingest);
+registerIngress(ingress);
 registerSubscriptions(owners, egress);
 registerDeliveries(config, owners, egress, datasets);
 const getLedger = createGetLedger(() => countLedger(ledger));

@@ -35,6 +35,7 @@ const EXTENSIONS: Readonly<Record<Format, string>> = {
   json: 'json',
   csv: 'csv',
   redrive: 'redrive.ndjson',
+  records: 'records.ndjson',
 };
 
 /** An upload is kept as it came: compressed, if it was. */
