@@ -29,6 +29,9 @@ export interface Place extends Chain {
   readonly next: number;
 }
 
+/** How often (ms) a process moves a head on. */
+const HEAD_EVERY_MS = 2_000;
+
 /**
  * The walk begins at the head, a boundary that is known, and never at the group that was delivered: its boundaries are
  * others at each delivery. What comes next is claimed by creating the claim of that number if it is absent, after the
@@ -38,6 +41,8 @@ export function createChains(deps: IngressDeps): Chains {
   const { claims, hub } = deps;
   /** Up to where this process knows each chain to be claimed and started. */
   const known = new Map<string, number>();
+  /** When each head was moved on, ms. */
+  const advanced = new Map<string, number>();
   /** Where each partition was the last time that somebody looked for what is left behind. */
   const seen = new Map<string, { readonly next: number; readonly last: number }>();
   const nameOf = ({ epoch, partition }: Chain): string => `${epoch}-${partition}`;
@@ -45,7 +50,12 @@ export function createChains(deps: IngressDeps): Chains {
   const moveOn = async (chain: Chain, claim: Claim): Promise<number> => {
     const next = claim.last + 1;
     known.set(nameOf(chain), Math.max(next, known.get(nameOf(chain)) ?? 0));
-    await claims.advance(chain, next);
+    // It may be behind: those who begin there have a few claims more to follow.
+    const [every, now] = [HEAD_EVERY_MS, deps.now().getTime()];
+    if (now - (advanced.get(nameOf(chain)) ?? 0) >= every) {
+      await claims.advance(chain, next);
+      advanced.set(nameOf(chain), now);
+    }
     return next;
   };
 

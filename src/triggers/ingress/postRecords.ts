@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import { BOM, parseJson } from '../../domain/ingest/framing/raw';
-import { validateRecord, type RecordError } from '../../domain/ingest/validation';
+import { checkRecord, validateRecord, type RecordError } from '../../domain/ingest/validation';
 import { recordLine } from '../../domain/ingress/packet';
 import { makeRecordId } from '../../domain/ingress/recordId';
 import type { Json } from '../../domain/json';
@@ -35,18 +35,19 @@ export function createPostRecords(deps: IngressTriggerDeps): Handler {
   return async (request) => {
     const dataset = datasetOf(request, ingest.schemas.all);
     formatOf(request, ['json']);
-    const body = parse(await bodyOf(request, MAX_BYTES));
-    const records = Array.isArray(body) ? body : [body];
+    const { value, text } = parse(await bodyOf(request, MAX_BYTES));
+    const records = Array.isArray(value) ? value : [value];
     if (records.length === 0) throw new Problem('empty-batch', 'Send at least one record.');
     if (records.length > MAX_RECORDS) throw tooLarge(`These are ${records.length}.`, MAX_RECORDS, 'records');
     await ingest.schemas.keep(dataset);
     const { schemaVersion } = dataset;
     const receivedAt = ingest.now().getTime();
-    const accepted = await acceptAll(deps, dataset.name, schemaVersion, receivedAt, records);
+    const single = !Array.isArray(value) && !/[\r\n]/.test(text) ? text : undefined;
+    const accepted = await acceptAll(deps, dataset.name, schemaVersion, receivedAt, records, single);
     const to = { dataset: dataset.name, schemaVersion, receivedAt };
     await published(accepted.map(({ line, partition }) => packets.publish({ ...to, partition, line })));
     const ids = accepted.map(({ id }) => id);
-    return json(202, Array.isArray(body) ? { ids } : { id: ids[0] });
+    return json(202, Array.isArray(value) ? { ids } : { id: ids[0] });
   };
 }
 
@@ -63,35 +64,49 @@ async function published(sends: readonly Promise<void>[]): Promise<void> {
   );
 }
 
-function parse(body: Buffer): Json {
+function parse(body: Buffer): { readonly value: Json; readonly text: string } {
   if (!isUtf8(body)) throw new Problem('malformed-body', 'It is not valid UTF-8.');
-  const text = body.toString('utf8');
-  const parsed = parseJson(text.startsWith(BOM) ? text.slice(1) : text, 'record');
+  const whole = body.toString('utf8');
+  const text = whole.startsWith(BOM) ? whole.slice(1) : whole;
+  const parsed = parseJson(text, 'record');
   if ('reason' in parsed) throw new Problem('malformed-body', parsed.reason);
-  return parsed.value;
+  return { value: parsed.value, text };
 }
 
-/** @throws Problem `invalid-records`, naming every error of every record */
+/** How a lone surrogate is written in JSON. */
+const SURROGATE = /\\u[dD][89a-fA-F]/;
+
+/**
+ * @param text of the only record, where it is on one line: it need not be written again
+ * @throws Problem `invalid-records`, naming every error of every record
+ */
 async function acceptAll(
   { ingest, ingress }: IngressTriggerDeps,
   name: string,
   schemaVersion: string,
   receivedAt: number,
   records: readonly Json[],
+  text: string | undefined,
 ): Promise<Accepted[]> {
   const { dataset, check } = await ingest.schemas.at(name, schemaVersion);
   const partitions = await ingress.hub.partitions();
   const time = new Date(receivedAt).toISOString();
   const invalid: { readonly index: number; readonly errors: readonly RecordError[] }[] = [];
   const accepted = records.flatMap((record, index): Accepted[] => {
-    const result = validateRecord({ record }, { index, group: 0 }, dataset, receivedAt, check);
-    if (!('valid' in result)) {
-      invalid.push({ index, errors: result.errors });
+    const line = text ?? JSON.stringify(record);
+    const raw = { record };
+    // Without one, the canonical form has nothing to say, and most of the work would be to make it.
+    const validated = SURROGATE.test(line)
+      ? validateRecord(raw, { index, group: 0 }, dataset, receivedAt, check)
+      : { valid: checkRecord(raw, dataset, receivedAt, check) };
+    const found = 'valid' in validated ? validated.valid : validated;
+    if ('errors' in found) {
+      invalid.push({ index, errors: found.errors });
       return [];
     }
-    const partition = partitions[bucketOf(result.valid.key) % partitions.length] as string;
+    const partition = partitions[bucketOf(found.key) % partitions.length] as string;
     const id = makeRecordId(ingest.config.signingKey, { receivedAt, partition }, randomUUID());
-    return [{ id, partition, line: recordLine(id, time, JSON.stringify(record)) }];
+    return [{ id, partition, line: recordLine(id, time, line) }];
   });
   if (invalid.length === 0) return accepted;
   const [first] = invalid;
