@@ -21,6 +21,10 @@ export interface Config {
     readonly batchRecords: number;
     /** batches accepted but not closed */
     readonly batchesInFlight: number;
+    /** records in the hub `ingress` that are not in batches yet */
+    readonly ingressLag: number;
+    /** requests to the store of documents in ten seconds that it put off */
+    readonly throttled: number;
     /** bytes of an upload, as it is put and when decompressed */
     readonly uploadBytes: number;
     /** records of a batch that is made of an upload */
@@ -192,6 +196,8 @@ export function readConfig(env: Environment): Config {
       batchBytes: settings.integer('HEADWATER_MAX_BATCH_BYTES', 32 * MiB, 1),
       batchRecords: settings.integer('HEADWATER_MAX_BATCH_RECORDS', 50_000, 1),
       batchesInFlight: settings.integer('HEADWATER_MAX_BATCHES_IN_FLIGHT', 1_000, 1),
+      ingressLag: settings.integer('HEADWATER_MAX_INGRESS_LAG', 100_000, 1),
+      throttled: settings.integer('HEADWATER_MAX_THROTTLED', 200, 1),
       uploadBytes: settings.integer('HEADWATER_MAX_UPLOAD_BYTES', 2 * GiB, 1),
       uploadRecords: settings.integer('HEADWATER_MAX_UPLOAD_RECORDS', 2_000_000, 1),
     },

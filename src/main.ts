@@ -7,6 +7,8 @@ import { RecentDocuments } from './activities/egress/recent';
 import { Wake } from './activities/egress/wake';
 import { createChains } from './activities/ingress/chain';
 import type { IngressDeps } from './activities/ingress/deps';
+import { Pressure } from './activities/ingress/pressure';
+import { Priority } from './activities/priority';
 import type { LedgerDeps } from './activities/ledger/deps';
 import { countLedger } from './activities/ledger/ledger';
 import { createBatches } from './clients/batches';
@@ -45,7 +47,7 @@ const config = readConfig(process.env);
 const blobs = createBlobs(config.storage, config.createResources);
 const cosmos = openCosmos(config.cosmos, config.createResources);
 const batches = createBatches(cosmos.batches);
-const documents = createDocuments(cosmos.documents);
+const documents = createDocuments(cosmos.documents, (times) => pressure.throttled(times));
 const subscriptions = createSubscriptions(cosmos.subscriptions);
 const schemas = loadSchemas(join(__dirname, '..', 'schemas'), blobs);
 const secrets = createSecrets(config.egress.encryptionKey);
@@ -55,6 +57,7 @@ const webhooks = createWebhooks({
 });
 const datasets = [...schemas.all.keys()];
 const now = (): Date => new Date();
+const priority = new Priority();
 
 const ingest: TriggerDeps = {
   config,
@@ -67,6 +70,7 @@ const ingest: TriggerDeps = {
   groupConcurrency: config.groupConcurrency,
   markerTtlSeconds: config.markerTtlSeconds,
   fanOut: config.fanOut,
+  priority,
   now,
 };
 
@@ -78,11 +82,22 @@ const chained: IngressDeps = {
   batches,
   now,
 };
+const packets = createPackets(ingressHub, config.ingress.pauseMs);
+const pressure = new Pressure({
+  hub: ingressHub,
+  claims: chained.claims,
+  batches,
+  packets,
+  limits: config.limits,
+  now,
+});
 const ingress: IngressTriggerDeps = {
   ingest,
   ingress: chained,
   chains: createChains(chained),
-  packets: createPackets(ingressHub, config.ingress.pauseMs),
+  packets,
+  pressure,
+  priority,
 };
 
 const egress: EgressDeps = {
@@ -94,6 +109,7 @@ const egress: EgressDeps = {
   webhooks,
   secretsOf: (subscription, at) => secrets.secretsOf(subscription, at.getTime()),
   wake: new Wake(),
+  priority,
   now,
 };
 
@@ -126,7 +142,7 @@ app.hook.appStart(async () => {
   await Promise.race([cosmos.ready().catch(() => undefined), sleep(RESOURCES_MS, undefined, { ref: false })]);
 });
 
-registerIngest(ingest);
+registerIngest(ingest, pressure);
 registerIngress(ingress);
 registerSubscriptions(owners, egress);
 registerDeliveries(config, owners, egress, datasets);

@@ -18,6 +18,8 @@ export interface Packets {
   publish(record: OutgoingRecord): Promise<void>;
   /** Bytes that wait for the hub. */
   readonly waiting: number;
+  /** How many records an event carried on average of late; 1 as long as none was sent. */
+  readonly recordsPerPacket: number;
 }
 
 /** One event: small enough that a few fit into a send (1 MiB), large enough that its own cost does not count. */
@@ -34,16 +36,29 @@ interface Waiting extends OutgoingRecord {
  */
 export function createPackets(hub: Pick<IngressHub, 'send'>, pauseMs: number): Packets {
   const lanes = new Map<string, Lane>();
+  const sizes = new Sizes();
   return {
     publish(record) {
       let lane = lanes.get(record.partition);
-      if (!lane) lanes.set(record.partition, (lane = new Lane(hub, record.partition, pauseMs)));
+      if (!lane) lanes.set(record.partition, (lane = new Lane(hub, record.partition, pauseMs, sizes)));
       return lane.add(record);
+    },
+    get recordsPerPacket() {
+      return sizes.average;
     },
     get waiting() {
       return [...lanes.values()].reduce((sum, lane) => sum + lane.bytes, 0);
     },
   };
+}
+
+/** How many records packets hold, of late. */
+class Sizes {
+  average = 1;
+
+  note(packets: readonly Packet[]): void {
+    for (const { properties } of packets) this.average += (properties.records - this.average) * 0.02;
+  }
 }
 
 /** What goes to one partition. */
@@ -58,6 +73,7 @@ class Lane {
     private readonly hub: Pick<IngressHub, 'send'>,
     private readonly partition: string,
     private readonly pauseMs: number,
+    private readonly sizes: Sizes,
   ) {}
 
   add(record: OutgoingRecord): Promise<void> {
@@ -80,7 +96,9 @@ class Lane {
     this.scheduled = false;
     this.sentAt = performance.now();
     try {
-      await this.hub.send(this.partition, packed(records));
+      const packets = packed(records);
+      this.sizes.note(packets);
+      await this.hub.send(this.partition, packets);
       for (const { resolve } of records) resolve();
     } catch (error) {
       for (const { reject } of records) reject(error);

@@ -75,6 +75,8 @@ export const problems = {
   'idempotency-key-reused': { status: 422, title: 'The idempotency key belongs to other content' },
   /** More batches are in flight than configured; `Retry-After` says when to come back. */
   'too-many-batches': { status: 429, title: 'Too many batches are in flight' },
+  /** The backlog is at its bound; `Retry-After` says when it will have gone down, at the rate of late. */
+  overloaded: { status: 429, title: 'More is waiting than is allowed' },
   /** A fault on our side; the request may be sent again with the same idempotency key. */
   'internal-error': { status: 500, title: 'Something went wrong on our side' },
   /** A store that the request needs does not answer; the request may be sent again with the same idempotency key. */

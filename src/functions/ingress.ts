@@ -1,4 +1,5 @@
 import { app, type EventHubFunctionOptions } from '@azure/functions';
+import { createGetHealth } from '../triggers/ingress/getHealth';
 import { createGetRecord } from '../triggers/ingress/getRecord';
 import type { IngressTriggerDeps } from '../triggers/ingress/deps';
 import { createPostRecords } from '../triggers/ingress/postRecords';
@@ -10,6 +11,7 @@ import { durableClient, http } from './http';
 export function registerIngress(deps: IngressTriggerDeps): void {
   const { config } = deps.ingest;
   http('postRecords', 'keyed', 'POST', 'datasets/{dataset}/records', createPostRecords(deps));
+  http('getHealth', 'signed', 'GET', 'health', createGetHealth(deps.pressure, deps.priority));
   http('getRecord', 'keyed', 'GET', 'records/{recordId}', createGetRecord(deps));
 
   // Bytes: the types do not know of it, the platform does

@@ -1,4 +1,6 @@
 import type { Chains } from '../../activities/ingress/chain';
+import type { Pressure } from '../../activities/ingress/pressure';
+import type { Priority } from '../../activities/priority';
 import type { IngressDeps } from '../../activities/ingress/deps';
 import type { Packets } from '../../clients/packets';
 import type { TriggerDeps } from '../ingest/deps';
@@ -9,4 +11,6 @@ export interface IngressTriggerDeps {
   readonly ingress: IngressDeps;
   readonly chains: Chains;
   readonly packets: Packets;
+  readonly pressure: Pressure;
+  readonly priority: Priority;
 }

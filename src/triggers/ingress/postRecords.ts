@@ -28,13 +28,15 @@ interface Accepted {
  * hub has stored them: then, and not before, they are answered. All of them or none; of a request that ends without an
  * answer some may be accepted.
  * @throws Problem `unknown-dataset`, `unsupported-media-type`, `malformed-body`, `empty-batch`, `batch-too-large`,
- *   `invalid-records`
+ *   `invalid-records`, `overloaded`, `store-unavailable`
  */
 export function createPostRecords(deps: IngressTriggerDeps): Handler {
-  const { ingest, packets } = deps;
+  const { ingest, packets, pressure, priority } = deps;
   return async (request) => {
     const dataset = datasetOf(request, ingest.schemas.all);
     formatOf(request, ['json']);
+    priority.note();
+    pressure.admit();
     const { value, text } = parse(await bodyOf(request, MAX_BYTES));
     const records = Array.isArray(value) ? value : [value];
     if (records.length === 0) throw new Problem('empty-batch', 'Send at least one record.');
