@@ -131,6 +131,8 @@ const ledger: LedgerDeps = {
   rows: createRows(cosmos.deliveries),
   subscriptions,
   leases: createLeases(cosmos.leases),
+  hub: ingressHub,
+  claims: chained.claims,
   datasets,
   now,
   pause: () => sleep(LEDGER_PAUSE_MS),
