@@ -15,6 +15,7 @@ import { egress } from './egress';
 import { egress40 } from './egress-40';
 import { egressHang } from './egress-hang';
 import { fanout } from './fanout';
+import { headroom } from './headroom';
 import { media } from './media';
 import { orchestrations } from './orchestrations';
 import { start } from './start';
@@ -31,6 +32,7 @@ const BENCHES: readonly Bench[] = [
   egress,
   egress40,
   egressHang,
+  headroom,
   start,
 ];
 const USAGE = `npm run bench -- <name>…|all [--scale <n>] [--seconds <n>] [--record]
