@@ -29,8 +29,8 @@ export interface Place extends Chain {
   readonly next: number;
 }
 
-/** How often (ms) a process moves a head on. */
-const HEAD_EVERY_MS = 2_000;
+/** How long (ms) a claim waits for the head to be moved on: mostly others come that can be passed with it. */
+const HEAD_AFTER_MS = 1_000;
 
 /**
  * The walk begins at the head, a boundary that is known, and never at the group that was delivered: its boundaries are
@@ -41,21 +41,28 @@ export function createChains(deps: IngressDeps): Chains {
   const { claims, hub } = deps;
   /** Up to where this process knows each chain to be claimed and started. */
   const known = new Map<string, number>();
-  /** When each head was moved on, ms. */
-  const advanced = new Map<string, number>();
+  /** Chains whose heads are going to be moved on. */
+  const moving = new Set<string>();
   /** Where each partition was the last time that somebody looked for what is left behind. */
   const seen = new Map<string, { readonly next: number; readonly last: number }>();
   const nameOf = ({ epoch, partition }: Chain): string => `${epoch}-${partition}`;
 
-  const moveOn = async (chain: Chain, claim: Claim): Promise<number> => {
+  /** The head may be behind: those who begin there have a few claims more to follow. */
+  const moveHeadSoon = (chain: Chain): void => {
+    const name = nameOf(chain);
+    if (moving.has(name)) return;
+    moving.add(name);
+    const move = (): void => {
+      moving.delete(name);
+      claims.advance(chain, known.get(name) ?? 0).catch(() => undefined);
+    };
+    setTimeout(move, HEAD_AFTER_MS).unref();
+  };
+
+  const moveOn = (chain: Chain, claim: Claim): number => {
     const next = claim.last + 1;
     known.set(nameOf(chain), Math.max(next, known.get(nameOf(chain)) ?? 0));
-    // It may be behind: those who begin there have a few claims more to follow.
-    const [every, now] = [HEAD_EVERY_MS, deps.now().getTime()];
-    if (now - (advanced.get(nameOf(chain)) ?? 0) >= every) {
-      await claims.advance(chain, next);
-      advanced.set(nameOf(chain), now);
-    }
+    moveHeadSoon(chain);
     return next;
   };
 
@@ -64,7 +71,7 @@ export function createChains(deps: IngressDeps): Chains {
     let next = known.get(nameOf(chain)) ?? (await headOf(chain, begin));
     for (let claim = await claims.read(chain, next); claim; claim = await claims.read(chain, next)) {
       await settle(deps, claim, start, false);
-      next = await moveOn(chain, claim);
+      next = moveOn(chain, claim);
     }
     known.set(nameOf(chain), next);
     return next;

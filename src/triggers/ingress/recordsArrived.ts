@@ -49,6 +49,8 @@ export function starter(client: DurableClient, context: InvocationContext): Star
     try {
       await client.startNew(INGEST_BATCH, { instanceId: id, input: seen });
     } catch (error) {
+      // Somebody else came to the same claim.
+      if (error instanceof Error && error.message.includes('409')) return;
       context.warn(`Batch ${id} was reserved, but not started; the sweep will start it. ${String(error)}`);
       throw error;
     }
