@@ -49,8 +49,8 @@ export const accept: Bench = {
         cpuMsPerRequest: rounded(Object.values(cpu).reduce((sum, one) => sum + one, 0)),
         cpuMs: cpu,
         generatorMs: generator,
-        p50Ms: result.latency.p50,
-        p99Ms: result.latency.p99,
+        p50Ms: result.latency?.p50 ?? null,
+        p99Ms: result.latency?.p99 ?? null,
       };
     } finally {
       await cloud.dispose();
