@@ -10,9 +10,9 @@ import { durableClient, http } from './http';
 /** Registers the records door, and what makes batches of the records. */
 export function registerIngress(deps: IngressTriggerDeps): void {
   const { config } = deps.ingest;
-  http('postRecords', 'keyed', 'POST', 'datasets/{dataset}/records', createPostRecords(deps));
-  http('getHealth', 'signed', 'GET', 'health', createGetHealth(deps.pressure, deps.priority));
-  http('getRecord', 'keyed', 'GET', 'records/{recordId}', createGetRecord(deps));
+  http('postRecords', 'keyed', 'POST', 'datasets/{dataset}/records', createPostRecords(deps), []);
+  http('getHealth', 'signed', 'GET', 'health', createGetHealth(deps.pressure, deps.priority), []);
+  http('getRecord', 'keyed', 'GET', 'records/{recordId}', createGetRecord(deps), []);
 
   // Bytes: the types do not know of it, the platform does
   // (https://learn.microsoft.com/azure/azure-functions/functions-bindings-event-hubs-trigger).
