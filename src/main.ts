@@ -24,6 +24,7 @@ import { readConfig } from './config';
 import { registerDeliveries, registerSubscriptions } from './functions/egress';
 import { http } from './functions/http';
 import { registerIngest } from './functions/ingest';
+import { registerUpkeep } from './functions/upkeep';
 import type { SubscriptionDeps } from './triggers/egress/deps';
 import type { TriggerDeps } from './triggers/ingest/deps';
 import { createGetLedger } from './triggers/ledger/getLedger';
@@ -107,5 +108,6 @@ app.hook.appStart(async () => {
 registerIngest(ingest);
 registerSubscriptions(owners, egress);
 registerDeliveries(config, owners, egress, datasets);
+registerUpkeep(config, { blobs, batches, subscriptions, purgeAfterMs: config.purgeAfterMs, now });
 const getLedger = createGetLedger(() => countLedger(ledger));
 http('getLedger', 'keyed', 'GET', 'ledger', getLedger);

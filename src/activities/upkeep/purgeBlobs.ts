@@ -1,0 +1,92 @@
+import type { ListedBlob } from '../../clients/blobs';
+import { mapLimited } from '../../clients/once';
+import { isClosed } from '../../domain/ingest/batch';
+import type { Container } from '../../domain/ingest/names';
+import { AT_A_TIME, type Slice, type UpkeepDeps } from './deps';
+
+/** Blobs looked at together: of one batch, which may have more. */
+const TOGETHER = 100;
+
+/** Blobs that one run removes at most. */
+const MOST = 5_000;
+
+/** So often within the age a round begins, when the one before has ended: what is young is listed in each. */
+const ROUNDS = 24;
+
+/**
+ * Goes round a container whose blobs are named by their batch, and removes those of batches that were closed long enough
+ * ago: also of executions of the split that came to nothing, and what late activities have written. What is removed is
+ * not listed again, so a round costs what is there. Where a round stands is known in this process only: whatever ends
+ * it, the next one finds all that is left.
+ *
+ * Blobs go after the batch's instance, so that none of its activities is run again that would miss them. One that is
+ * still at work finds no chunk, and fails without effect; or it has all that it needs, and then the groups' markers.
+ */
+export function createPurgeBlobs(deps: UpkeepDeps, container: Container): (slice: Slice) => Promise<void> {
+  const { blobs, purgeAfterMs, now } = deps;
+  let round: AsyncGenerator<BatchBlobs> | undefined;
+  let notBefore = -Infinity;
+  return async (slice) => {
+    if (now().getTime() < notBefore) return;
+    round ??= byBatch(blobs.list(container, ''));
+    try {
+      for (let removed = 0; removed < MOST && now().getTime() < slice.until;) {
+        const { value, done } = await round.next();
+        if (done === true) {
+          round = undefined;
+          notBefore = now().getTime() + purgeAfterMs / ROUNDS;
+          return;
+        }
+        removed += await purge(deps, container, value, slice);
+      }
+    } catch (error) {
+      round = undefined;
+      throw error;
+    }
+  };
+}
+
+/** Blobs of one batch that are listed one after the other. */
+interface BatchBlobs {
+  readonly batchId: string;
+  readonly listed: readonly ListedBlob[];
+}
+
+async function* byBatch(list: AsyncIterable<ListedBlob>): AsyncGenerator<BatchBlobs> {
+  let batchId = '';
+  let listed: ListedBlob[] = [];
+  for await (const blob of list) {
+    const id = blob.name.slice(0, blob.name.indexOf('/'));
+    if (listed.length > 0 && (id !== batchId || listed.length === TOGETHER)) {
+      yield { batchId, listed };
+      listed = [];
+    }
+    batchId = id;
+    listed.push(blob);
+  }
+  if (listed.length > 0) yield { batchId, listed };
+}
+
+/** @returns how many were removed */
+async function purge(
+  { blobs, batches, purgeAfterMs, now }: UpkeepDeps,
+  container: Container,
+  { batchId, listed }: BatchBlobs,
+  { instances, report }: Slice,
+): Promise<number> {
+  const due = new Date(now().getTime() - purgeAfterMs);
+  // A batch is closed after its chunks are written; what came later has an age of its own.
+  const old = listed.filter(({ modifiedOn }) => modifiedOn <= due);
+  if (old.length === 0) return 0;
+  try {
+    const batch = (await batches.read(batchId))?.batch;
+    if (!batch || !isClosed(batch.status) || !(new Date(batch.completedAt ?? '') <= due)) return 0;
+    if ((await instances.purge(batchId)) === 'running') return 0;
+    // The list may be a while old; one that was written again meanwhile is young again.
+    await mapLimited(old, AT_A_TIME, ({ name, modifiedOn }) => blobs.remove(container, name, modifiedOn));
+    return old.length;
+  } catch (error) {
+    report(`What batch ${batchId} has left in "${container}" could not be purged: ${String(error)}`);
+    return 0;
+  }
+}
