@@ -108,6 +108,7 @@ app.hook.appStart(async () => {
 registerIngest(ingest);
 registerSubscriptions(owners, egress);
 registerDeliveries(config, owners, egress, datasets);
-registerUpkeep(config, { blobs, batches, subscriptions, purgeAfterMs: config.purgeAfterMs, now });
+const { purgeAfterMs, markerTtlSeconds } = config;
+registerUpkeep(config, { blobs, batches, subscriptions, purgeAfterMs, markerTtlSeconds, now });
 const getLedger = createGetLedger(() => countLedger(ledger));
 http('getLedger', 'keyed', 'GET', 'ledger', getLedger);

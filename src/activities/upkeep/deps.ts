@@ -9,6 +9,8 @@ export interface UpkeepDeps {
   readonly subscriptions: Pick<Subscriptions, 'all'>;
   /** How long (ms) after its end a batch keeps its instance and its chunks. */
   readonly purgeAfterMs: number;
+  /** TTL of markers, seconds. */
+  readonly markerTtlSeconds: number;
   readonly now: () => Date;
 }
 

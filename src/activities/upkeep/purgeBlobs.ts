@@ -1,6 +1,6 @@
 import type { ListedBlob } from '../../clients/blobs';
 import { mapLimited } from '../../clients/once';
-import { isClosed } from '../../domain/ingest/batch';
+import { isClosed, type Batch } from '../../domain/ingest/batch';
 import type { Container } from '../../domain/ingest/names';
 import { AT_A_TIME, type Slice, type UpkeepDeps } from './deps';
 
@@ -69,18 +69,19 @@ async function* byBatch(list: AsyncIterable<ListedBlob>): AsyncGenerator<BatchBl
 
 /** @returns how many were removed */
 async function purge(
-  { blobs, batches, purgeAfterMs, now }: UpkeepDeps,
+  deps: UpkeepDeps,
   container: Container,
   { batchId, listed }: BatchBlobs,
   { instances, report }: Slice,
 ): Promise<number> {
+  const { blobs, batches, purgeAfterMs, now } = deps;
   const due = new Date(now().getTime() - purgeAfterMs);
   // A batch is closed after its chunks are written; what came later has an age of its own.
   const old = listed.filter(({ modifiedOn }) => modifiedOn <= due);
   if (old.length === 0) return 0;
   try {
     const batch = (await batches.read(batchId))?.batch;
-    if (!batch || !isClosed(batch.status) || !(new Date(batch.completedAt ?? '') <= due)) return 0;
+    if (!batch || !isDue(deps, container, batch)) return 0;
     if ((await instances.purge(batchId)) === 'running') return 0;
     // The list may be a while old; one that was written again meanwhile is young again.
     await mapLimited(old, AT_A_TIME, ({ name, modifiedOn }) => blobs.remove(container, name, modifiedOn));
@@ -89,4 +90,19 @@ async function purge(
     report(`What batch ${batchId} has left in "${container}" could not be purged: ${String(error)}`);
     return 0;
   }
+}
+
+/**
+ * Whether a batch was closed long enough ago. Where it was closed from outside, the validated chunks stay as long as the
+ * markers: they say which record is in which group. A late activity of another version of the app would group them
+ * otherwise, and write a group that has no marker.
+ */
+function isDue(
+  { purgeAfterMs, markerTtlSeconds, now }: UpkeepDeps,
+  container: Container,
+  { status, completedAt }: Batch,
+): boolean {
+  if (!isClosed(status) || completedAt === undefined) return false;
+  const keptMs = status === 'failed' && container === 'validated' ? markerTtlSeconds * 1_000 : 0;
+  return now().getTime() - Date.parse(completedAt) >= Math.max(purgeAfterMs, keptMs);
 }
