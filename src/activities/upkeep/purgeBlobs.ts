@@ -92,17 +92,21 @@ async function purge(
   }
 }
 
-/**
- * Whether a batch was closed long enough ago. Where it was closed from outside, the validated chunks stay as long as the
- * markers: they say which record is in which group. A late activity of another version of the app would group them
- * otherwise, and write a group that has no marker.
- */
+/** Whether a batch was closed long enough ago. */
 function isDue(
   { purgeAfterMs, markerTtlSeconds, now }: UpkeepDeps,
   container: Container,
-  { status, completedAt }: Batch,
+  batch: Batch,
 ): boolean {
-  if (!isClosed(status) || completedAt === undefined) return false;
-  const keptMs = status === 'failed' && container === 'validated' ? markerTtlSeconds * 1_000 : 0;
-  return now().getTime() - Date.parse(completedAt) >= Math.max(purgeAfterMs, keptMs);
+  if (!isClosed(batch.status) || batch.completedAt === undefined) return false;
+  const keptMs = container === 'validated' && isKeptOut(batch) ? markerTtlSeconds * 1_000 : 0;
+  return now().getTime() - Date.parse(batch.completedAt) >= Math.max(purgeAfterMs, keptMs);
 }
+
+/**
+ * Whether there are records that only the markers of their groups keep from landing. Then the validated chunks stay as
+ * long as the markers, since they say which record is in which group: a late activity of another version of the app
+ * would group them otherwise, and write a group that has no marker. Nothing of a rejected batch is ever written.
+ */
+const isKeptOut = ({ status, counts }: Batch): boolean =>
+  status !== 'rejected' && (!counts || counts.deadLettered + counts.notApplied > 0);
