@@ -40,9 +40,9 @@ test('a closed batch is purged, and answers as before', async () => {
   await purged(id);
 
   expect(await hw.api.batch(id)).toEqual(before);
-  const status = await fetch(String(statusQueryGetUri));
+  const status = await fetch(statusQueryGetUri);
   const { accepted: _accepted, inFlight: _inFlight, ...counts } = before.counts;
-  expect({ status: status.status, body: (await status.json()) as unknown }).toMatchObject({
+  expect({ status: status.status, body: await status.json() }).toMatchObject({
     status: 200,
     body: {
       name: 'ingestBatch',

@@ -1,29 +1,20 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { InvocationContext, type HttpRequest } from '@azure/functions';
-import { clientBindingData, RPC_PREFIX } from '../../../local/durable';
+import type { HttpRequest } from '@azure/functions';
 import { headerOf, type Batch, type Failure } from '../../../src/domain/ingest/batch';
 import { signLink } from '../../../src/domain/links';
 import { noVerdicts } from '../../../src/domain/ingest/verdict';
 import { createGetStatus } from '../../../src/triggers/ingest/links';
 import type { TriggerDeps } from '../../../src/triggers/ingest/deps';
-import { loadSdk } from '../../support/durable-sdk';
+import { FakePlatform } from './platform';
 
 /** The status of a batch whose instance is not there (any more). */
 
-const df = loadSdk();
 const ID = 'a'.repeat(32);
 const KEY = 'a secret of at least 32 characters';
 const counts = { ...noVerdicts(), upserted: 2 };
 
-let platform: Server;
-beforeAll(async () => {
-  platform = createServer((_request, response) => response.writeHead(404).end());
-  platform.listen(0, '127.0.0.1');
-  await once(platform, 'listening');
-});
-afterAll(() => platform.close());
+const platform = new FakePlatform();
+beforeAll(() => platform.start());
+afterAll(() => platform.stop());
 
 const open: Batch = {
   id: ID,
@@ -47,12 +38,6 @@ const failed = (code: Failure['code']): Batch => ({
 
 async function statusOf(batch: Batch) {
   const deps = { config: { signingKey: KEY }, batches: { read: () => Promise.resolve({ batch, etag: '' }) } };
-  const input = df.input.durableClient();
-  const context = new InvocationContext({ options: { extraInputs: [input], extraOutputs: [] } });
-  const { port } = platform.address() as AddressInfo;
-  const origin = `http://127.0.0.1:${port}`;
-  const base = { origin, prefix: '', taskHub: 'Hub', connection: 'Storage', systemKey: 'key' };
-  context.extraInputs.set(input, JSON.parse(clientBindingData(base, `${origin}${RPC_PREFIX}/`)));
   const request = {
     url: 'http://localhost/status',
     params: { batchId: ID },
@@ -60,9 +45,9 @@ async function statusOf(batch: Batch) {
   };
   const answer = await createGetStatus(deps as unknown as TriggerDeps)(
     request as unknown as HttpRequest,
-    context,
+    platform.context(),
   );
-  return { status: answer.status, body: JSON.parse(String(answer.body)) as Record<string, unknown> };
+  return { status: answer.status, body: JSON.parse(answer.body as string) as Record<string, unknown> };
 }
 
 const TIMES = { createdTime: '2026-03-01T12:00:00Z', lastUpdatedTime: '2026-03-01T12:00:05Z' };
