@@ -80,14 +80,22 @@ type CursorBlobs = Pick<UpkeepDeps['blobs'], 'read' | 'put' | 'forget'>;
 async function readCursor(blobs: CursorBlobs): Promise<Cursor> {
   // Another process may have written it since.
   blobs.forget('upkeep', NAME);
-  const content = await blobs.read('upkeep', NAME);
-  const stored = content && (JSON.parse(content.toString('utf8')) as Json);
+  const stored = parsed((await blobs.read('upkeep', NAME))?.toString('utf8') ?? '');
+  // To begin anew costs a look at each batch, and no more.
   if (!isObject(stored)) return { through: '', waiting: [] };
   const { through, waiting } = stored;
   return {
     through: typeof through === 'string' ? through : '',
     waiting: Array.isArray(waiting) ? waiting.filter((id) => typeof id === 'string') : [],
   };
+}
+
+function parsed(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return undefined;
+  }
 }
 
 async function move(blobs: CursorBlobs, from: Cursor, to: Cursor): Promise<Cursor> {
