@@ -1,5 +1,4 @@
 import type { ListedBlob } from '../../clients/blobs';
-import { mapLimited } from '../../clients/once';
 import { isClosed, type Batch } from '../../domain/ingest/batch';
 import type { Container } from '../../domain/ingest/names';
 import { AT_A_TIME, type Slice, type UpkeepDeps } from './deps';
@@ -31,13 +30,14 @@ export function createPurgeBlobs(deps: UpkeepDeps, container: Container): (slice
     round ??= byBatch(blobs.list(container, ''));
     try {
       for (let removed = 0; removed < MOST && now().getTime() < slice.until;) {
-        const { value, done } = await round.next();
-        if (done === true) {
+        const some = await taken(round, AT_A_TIME);
+        const counts = await Promise.all(some.map((one) => purge(deps, container, one, slice)));
+        removed += counts.reduce((total, count) => total + count, 0);
+        if (some.length < AT_A_TIME) {
           round = undefined;
           notBefore = now().getTime() + purgeAfterMs / ROUNDS;
           return;
         }
-        removed += await purge(deps, container, value, slice);
       }
     } catch (error) {
       round = undefined;
@@ -67,6 +67,17 @@ async function* byBatch(list: AsyncIterable<ListedBlob>): AsyncGenerator<BatchBl
   if (listed.length > 0) yield { batchId, listed };
 }
 
+/** The next few; fewer than that: these were the last. */
+async function taken(round: AsyncGenerator<BatchBlobs>, most: number): Promise<BatchBlobs[]> {
+  const some: BatchBlobs[] = [];
+  while (some.length < most) {
+    const { value, done } = await round.next();
+    if (done === true) break;
+    some.push(value);
+  }
+  return some;
+}
+
 /** @returns how many were removed */
 async function purge(
   deps: UpkeepDeps,
@@ -84,7 +95,7 @@ async function purge(
     if (!batch || !isDue(deps, container, batch)) return 0;
     if ((await instances.purge(batchId)) === 'running') return 0;
     // The list may be a while old; one that was written again meanwhile is young again.
-    await mapLimited(old, AT_A_TIME, ({ name, modifiedOn }) => blobs.remove(container, name, modifiedOn));
+    for (const { name, modifiedOn } of old) await blobs.remove(container, name, modifiedOn);
     return old.length;
   } catch (error) {
     report(`What batch ${batchId} has left in "${container}" could not be purged: ${String(error)}`);

@@ -70,7 +70,7 @@ test('a run ends when its time is over, and the next one goes on where it was', 
   const chunks = new Chunks();
   chunks.fill(50, 3);
   await chunks.run(10_000);
-  expect(chunks.removed).toHaveLength(30);
+  expect(chunks.removed).toHaveLength(36);
   while (chunks.names.size > 0) await chunks.run(10_000);
   expect(chunks.lists).toBe(1);
 });
@@ -79,7 +79,8 @@ test('a run ends when it has removed enough', async () => {
   const chunks = new Chunks();
   chunks.fill(30, 200);
   await chunks.run(HOUR);
-  expect(chunks.removed).toHaveLength(5_000);
+  expect(chunks.removed.length).toBeGreaterThanOrEqual(5_000);
+  expect(chunks.removed.length).toBeLessThan(5_500);
   await chunks.run(HOUR);
   expect(chunks.names.size).toBe(0);
 });
@@ -120,10 +121,10 @@ test('a batch that cannot be purged does not keep the others', async () => {
 
 test('what is written again after it was listed stays', async () => {
   const chunks = new Chunks();
-  chunks.fill(2, 1);
-  await chunks.run(1_000);
-  expect(chunks.removed).toEqual(['b000/s/0.ndjson']);
-  chunks.names.set('b001/s/0.ndjson', new Date(chunks.now));
+  chunks.fill(6, 1);
+  await chunks.run(1);
+  expect([...chunks.names.keys()]).toEqual(['b004/s/0.ndjson', 'b005/s/0.ndjson']);
+  chunks.names.set('b004/s/0.ndjson', new Date(chunks.now));
   await chunks.run(HOUR);
-  expect([...chunks.names.keys()]).toEqual(['b001/s/0.ndjson']);
+  expect([...chunks.names.keys()]).toEqual(['b004/s/0.ndjson']);
 });
