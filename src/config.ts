@@ -46,6 +46,10 @@ export interface Config {
   readonly repairSchedule: string;
   /** Age after which an accepted batch counts as left behind, ms. */
   readonly sweepAfterMs: number;
+  /** NCRONTAB of the timer that purges what closed batches and ended orchestrations leave. */
+  readonly purgeSchedule: string;
+  /** How long (ms) after its end a batch keeps its instance and its chunks. */
+  readonly purgeAfterMs: number;
   /** How often (ms) the change feed is asked when it had nothing new. */
   readonly feedPollMs: number;
   readonly egress: {
@@ -89,6 +93,9 @@ const DAY_MS = 86_400_000;
 
 /** A TTL is a signed 32-bit number of seconds (https://learn.microsoft.com/azure/cosmos-db/nosql/time-to-live). */
 const MAX_TTL_DAYS = Math.floor((2 ** 31 - 1) / 86_400);
+
+/** Ten years: what is longer is a slip, and a time before which nothing can be. */
+const MAX_PURGE_HOURS = 87_600;
 
 class Settings {
   readonly faults: string[] = [];
@@ -209,6 +216,8 @@ export function readConfig(env: Environment): Config {
     sweepSchedule: settings.text('HEADWATER_SWEEP_SCHEDULE', '*/10 * * * * *'),
     repairSchedule: settings.text('HEADWATER_REPAIR_SCHEDULE', '30 * * * * *'),
     sweepAfterMs: settings.integer('HEADWATER_SWEEP_AFTER_SECONDS', 30, 0) * 1000,
+    purgeSchedule: settings.text('HEADWATER_PURGE_SCHEDULE', '45 * * * * *'),
+    purgeAfterMs: settings.integer('HEADWATER_PURGE_AFTER_HOURS', 24, 0, MAX_PURGE_HOURS) * 3_600_000,
     feedPollMs: settings.integer('HEADWATER_FEED_POLL_MS', 200, 10, 60_000),
     egress: {
       encryptionKey: settings.key('HEADWATER_ENCRYPTION_KEY'),

@@ -11,6 +11,7 @@ export const CONTAINERS = [
   'verdicts',
   'media',
   'schemas',
+  'upkeep',
 ] as const;
 export type Container = (typeof CONTAINERS)[number];
 
