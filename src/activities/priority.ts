@@ -13,6 +13,16 @@ const SAMPLE_MS = 250;
 const WINDOW_MS = 50;
 const PERIOD_MS = 1_000;
 
+function ownUtilization(): () => number {
+  let before: EventLoopUtilization | undefined;
+  return () => {
+    const sample = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(sample, before);
+    before = sample;
+    return utilization;
+  };
+}
+
 /**
  * Ingest comes first where both want the machine: who may not send has to keep its records, and what a consumer is owed
  * is stored and waits. Told by this process's own event loop: in another one there may be time.
@@ -20,10 +30,13 @@ const PERIOD_MS = 1_000;
 export class Priority {
   private ingestAt = -Infinity;
   private sampledAt = -Infinity;
-  private sample: EventLoopUtilization | undefined;
   private used = 0;
 
-  constructor(private readonly now: () => number = Date.now) {}
+  /** @param utilization the share of time that this process was busy since it was asked last */
+  constructor(
+    private readonly now: () => number = Date.now,
+    private readonly utilization: () => number = ownUtilization(),
+  ) {}
 
   /** A step of ingest was done. */
   note(): void {
@@ -35,9 +48,7 @@ export class Priority {
     const now = this.now();
     if (now - this.ingestAt > INGEST_MS) return false;
     if (now - this.sampledAt >= SAMPLE_MS) {
-      const sample = performance.eventLoopUtilization();
-      this.used = performance.eventLoopUtilization(sample, this.sample).utilization;
-      this.sample = sample;
+      this.used = this.utilization();
       this.sampledAt = now;
     }
     return this.used > USED;
