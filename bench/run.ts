@@ -6,6 +6,7 @@ import { missed, type Bench, type Context, type Figures } from './lib/bench';
 import { startCloud } from './lib/cloud';
 import { progress } from './lib/progress';
 import { record, settingOf } from './lib/results';
+import { accept } from './accept';
 import { bare } from './bare';
 import { batch } from './batch';
 import { batches } from './batches';
@@ -32,6 +33,7 @@ const BENCHES: readonly Bench[] = [
   egress,
   egress40,
   egressHang,
+  accept,
   headroom,
   start,
 ];

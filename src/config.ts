@@ -6,6 +6,13 @@ export interface Config {
   readonly storage: Connection;
   readonly cosmos: Connection & { readonly database: string };
   readonly eventHubs: Connection & { readonly hub: string };
+  /** The way of single records into batches. */
+  readonly ingress: {
+    readonly hub: string;
+    readonly consumerGroup: string;
+    /** Between two sends to one partition, ms. */
+    readonly pauseMs: number;
+  };
   /** Secret of signed links. */
   readonly signingKey: string;
   readonly limits: {
@@ -14,6 +21,10 @@ export interface Config {
     readonly batchRecords: number;
     /** batches accepted but not closed */
     readonly batchesInFlight: number;
+    /** records in the hub `ingress` that are not in batches yet */
+    readonly ingressLag: number;
+    /** requests to the store of documents in ten seconds that it put off */
+    readonly throttled: number;
     /** bytes of an upload, as it is put and when decompressed */
     readonly uploadBytes: number;
     /** records of a batch that is made of an upload */
@@ -35,6 +46,10 @@ export interface Config {
   readonly repairSchedule: string;
   /** Age after which an accepted batch counts as left behind, ms. */
   readonly sweepAfterMs: number;
+  /** NCRONTAB of the timer that purges what closed batches and ended orchestrations leave. */
+  readonly purgeSchedule: string;
+  /** How long (ms) after its end a batch keeps its instance and its chunks. */
+  readonly purgeAfterMs: number;
   /** How often (ms) the change feed is asked when it had nothing new. */
   readonly feedPollMs: number;
   readonly egress: {
@@ -78,6 +93,9 @@ const DAY_MS = 86_400_000;
 
 /** A TTL is a signed 32-bit number of seconds (https://learn.microsoft.com/azure/cosmos-db/nosql/time-to-live). */
 const MAX_TTL_DAYS = Math.floor((2 ** 31 - 1) / 86_400);
+
+/** Ten years: what is longer is a slip, and a time before which nothing can be. */
+const MAX_PURGE_HOURS = 87_600;
 
 class Settings {
   readonly faults: string[] = [];
@@ -175,11 +193,18 @@ export function readConfig(env: Environment): Config {
       ...settings.connection('EventHubs', [{ suffix: 'fullyQualifiedNamespace', endpoint: asGiven }]),
       hub: settings.text('HEADWATER_RECORDS_HUB', 'records'),
     },
+    ingress: {
+      hub: settings.text('HEADWATER_INGRESS_HUB', 'ingress'),
+      consumerGroup: settings.text('HEADWATER_INGRESS_CONSUMER_GROUP', '$Default'),
+      pauseMs: settings.integer('HEADWATER_INGRESS_PAUSE_MS', 20, 0, 1_000),
+    },
     signingKey: settings.secret('HEADWATER_SIGNING_KEY', 32),
     limits: {
       batchBytes: settings.integer('HEADWATER_MAX_BATCH_BYTES', 32 * MiB, 1),
       batchRecords: settings.integer('HEADWATER_MAX_BATCH_RECORDS', 50_000, 1),
       batchesInFlight: settings.integer('HEADWATER_MAX_BATCHES_IN_FLIGHT', 1_000, 1),
+      ingressLag: settings.integer('HEADWATER_MAX_INGRESS_LAG', 100_000, 1),
+      throttled: settings.integer('HEADWATER_MAX_THROTTLED', 200, 1),
       uploadBytes: settings.integer('HEADWATER_MAX_UPLOAD_BYTES', 2 * GiB, 1),
       uploadRecords: settings.integer('HEADWATER_MAX_UPLOAD_RECORDS', 2_000_000, 1),
     },
@@ -191,6 +216,8 @@ export function readConfig(env: Environment): Config {
     sweepSchedule: settings.text('HEADWATER_SWEEP_SCHEDULE', '*/10 * * * * *'),
     repairSchedule: settings.text('HEADWATER_REPAIR_SCHEDULE', '30 * * * * *'),
     sweepAfterMs: settings.integer('HEADWATER_SWEEP_AFTER_SECONDS', 30, 0) * 1000,
+    purgeSchedule: settings.text('HEADWATER_PURGE_SCHEDULE', '45 * * * * *'),
+    purgeAfterMs: settings.integer('HEADWATER_PURGE_AFTER_HOURS', 24, 0, MAX_PURGE_HOURS) * 3_600_000,
     feedPollMs: settings.integer('HEADWATER_FEED_POLL_MS', 200, 10, 60_000),
     egress: {
       encryptionKey: settings.key('HEADWATER_ENCRYPTION_KEY'),

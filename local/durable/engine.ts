@@ -12,7 +12,7 @@ import {
   orchestratorCompleted,
 } from './history';
 import { Instance, type Incoming } from './instance';
-import { listPage, type ListPage, type ListQuery } from './query';
+import { listPage, purgeEnded, type ListPage, type ListQuery, type PurgeQuery } from './query';
 import { recover } from './recovery';
 import type { Runner } from './runner';
 import { Store, TERMINAL, type Ending, type EpisodeRow, type InstanceRow, type RuntimeStatus } from './store';
@@ -288,6 +288,11 @@ export class DurableEngine {
     if (!row) return { outcome: 'notFound' };
     await this.database.write(() => this.store.remove(row.seq));
     return { outcome: 'purged' };
+  }
+
+  /** Removes instances that have ended, with their histories; gives their number. Those that have not ended stay. */
+  purgeBy(query: PurgeQuery): Promise<number> {
+    return purgeEnded(this.store, query);
   }
 
   /** Resolves when the instance has ended (or is not there), or after so many milliseconds. */

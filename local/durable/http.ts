@@ -1,7 +1,7 @@
 import { empty, flag, json, problem, type Answer, type DurableRequest } from './answer';
 import type { DurableEngine, PauseResult } from './engine';
 import { decodeSegment, managementPayload, type LinkBase } from './links';
-import { listInstances } from './list';
+import { listInstances, statusesOf, timeOf } from './list';
 import { statusJson } from './status';
 import { TERMINAL, type InstanceRow } from './store';
 
@@ -143,6 +143,21 @@ async function purge({ engine }: Context, id: string): Promise<Answer> {
   return json(412, JSON.stringify(text));
 }
 
+/** The platform removes instances that run, too, unless a terminal status is asked for; here they stay. */
+async function purgeBy({ engine, request: { query } }: Context): Promise<Answer> {
+  const createdFrom = timeOf(query, 'createdTimeFrom');
+  if (createdFrom === undefined)
+    return json(400, '"Please provide value for \'createdTimeFrom\' parameter."');
+  const createdTo = timeOf(query, 'createdTimeTo');
+  const statuses = statusesOf(query);
+  const purged = await engine.purgeBy({
+    createdFrom,
+    ...(createdTo === undefined ? {} : { createdTo }),
+    ...(statuses ? { statuses } : {}),
+  });
+  return purged === 0 ? empty(404) : json(200, JSON.stringify({ instancesDeleted: purged }));
+}
+
 function paused(result: PauseResult, verb: string, id: string): Answer {
   if (result.outcome !== 'refused') return changed(result.outcome);
   return problem(500, 'Something went wrong while processing your request', {
@@ -175,9 +190,7 @@ async function instances(context: Context, rest: string[]): Promise<Answer> {
   if (id === undefined) {
     if (request.method === 'GET') return listInstances(engine, request);
     if (request.method !== 'DELETE') return empty(404);
-    return Number.isNaN(Date.parse(request.query.get('createdTimeFrom') ?? ''))
-      ? json(400, '"Please provide value for \'createdTimeFrom\' parameter."')
-      : notSupported('Purging by a filter');
+    return purgeBy(context);
   }
   if (verb === undefined) {
     if (request.method === 'DELETE') return purge(context, id);

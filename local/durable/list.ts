@@ -22,13 +22,15 @@ const STATUSES: readonly string[] = [
   'Unknown',
 ];
 
-function statusesOf(query: URLSearchParams): readonly RuntimeStatus[] | undefined {
+/** The statuses that a query names; undefined when it names none. */
+export function statusesOf(query: URLSearchParams): readonly RuntimeStatus[] | undefined {
   const named = query.getAll('runtimeStatus').flatMap((value) => value.split(','));
   const known = named.filter((name) => STATUSES.includes(name));
   return known.length > 0 ? (known as RuntimeStatus[]) : undefined;
 }
 
-function timeOf(query: URLSearchParams, name: string): number | undefined {
+/** A time that a query names, Unix milliseconds; undefined when it names none. */
+export function timeOf(query: URLSearchParams, name: string): number | undefined {
   const time = Date.parse(query.get(name) ?? '');
   return Number.isNaN(time) ? undefined : time;
 }

@@ -1,5 +1,5 @@
 import { millisToStamp } from './clock';
-import type { InstanceRow, ListFilter, RuntimeStatus, Store } from './store';
+import { TERMINAL, type InstanceRow, type ListFilter, type RuntimeStatus, type Store } from './store';
 
 /** How {@link listPage} filters; times in Unix milliseconds. */
 export interface ListQuery {
@@ -20,8 +20,42 @@ export interface ListPage {
 /** Rows read at a time while filtering by a status that only the memory knows. */
 const LIST_BATCH = 500;
 
+/** What {@link purgeEnded} removes; times in Unix milliseconds. */
+export interface PurgeQuery {
+  createdFrom: number;
+  createdTo?: number;
+  /** Those that are not terminal are passed over; absent: all that are. */
+  statuses?: readonly RuntimeStatus[];
+}
+
+/** Instances removed in one write: others wait for it. */
+const PURGE_BATCH = 100;
+
+/** Removes ended instances, some at a time, and gives their number. */
+export async function purgeEnded(store: Store, query: PurgeQuery): Promise<number> {
+  const { createdFrom, createdTo, statuses = TERMINAL } = query;
+  const filter = {
+    createdFrom: stampOf(createdFrom),
+    createdTo: toStamp(createdTo),
+    statuses: TERMINAL.filter((status) => statuses.includes(status)),
+  };
+  let purged = 0;
+  for (let after = 0; filter.statuses.length > 0;) {
+    const found = store.ended(after, filter, PURGE_BATCH);
+    const last = found.at(-1);
+    if (last === undefined) break;
+    purged += await store.database.write(() => found.filter((seq) => store.remove(seq)).length);
+    after = last;
+  }
+  return purged;
+}
+
+function stampOf(ms: number): string {
+  return millisToStamp(ms).slice(0, -1);
+}
+
 function toStamp(ms: number | undefined): string | undefined {
-  return ms === undefined ? undefined : millisToStamp(ms).slice(0, -1);
+  return ms === undefined ? undefined : stampOf(ms);
 }
 
 /**

@@ -64,6 +64,14 @@ export interface ListFilter {
   statuses: readonly RuntimeStatus[] | undefined;
 }
 
+export interface EndedFilter {
+  /** Stamps without the final Z. */
+  createdFrom: string;
+  createdTo: string | undefined;
+  /** Terminal ones only. */
+  statuses: readonly RuntimeStatus[];
+}
+
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS instances (
     seq INTEGER PRIMARY KEY,
@@ -275,9 +283,21 @@ export class Store {
     this.sql('DELETE FROM inbox WHERE seq = ?').run(seq);
   }
 
-  remove(instance: number): void {
-    this.sql('DELETE FROM instances WHERE seq = ?').run(instance);
+  /** Ended instances created in a time, in the order of their beginning: those after `after`. */
+  ended(after: number, { createdFrom, createdTo, statuses }: EndedFilter, limit: number): number[] {
+    const terms = [`status IN (${statuses.map(() => '?').join(',')})`, "rtrim(created, 'Z') >= ?"];
+    if (createdTo !== undefined) terms.push("rtrim(created, 'Z') <= ?");
+    const rows = this.sql(
+      `SELECT seq FROM instances WHERE seq > ? AND ${terms.join(' AND ')} ORDER BY seq LIMIT ?`,
+    ).all(after, ...statuses, createdFrom, ...(createdTo === undefined ? [] : [createdTo]), limit);
+    return rows.map(({ seq }) => Number(seq));
+  }
+
+  /** Removes an instance and all that belongs to it; false when it is not there. */
+  remove(instance: number): boolean {
+    const { changes } = this.sql('DELETE FROM instances WHERE seq = ?').run(instance);
     this.sql('DELETE FROM episodes WHERE instance = ?').run(instance);
     this.emptyInbox(instance);
+    return Number(changes) > 0;
   }
 }

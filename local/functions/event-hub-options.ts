@@ -8,6 +8,9 @@ export type InitialOffset =
 /** `extensions.eventHubs` of host.json: https://learn.microsoft.com/azure/azure-functions/functions-bindings-event-hubs#hostjson-settings */
 export interface EventHubsSettings {
   maxEventBatchSize: number;
+  /** With fewer events the function is not called before {@link maxWaitMs} has passed since the first of them. */
+  minEventBatchSize: number;
+  maxWaitMs: number;
   prefetchCount: number;
   batchCheckpointFrequency: number;
   initialOffset: InitialOffset;
@@ -28,7 +31,14 @@ export interface EventHubTrigger {
 
 const DEFAULT_CONSUMER_GROUP = '$Default';
 const STORAGE_CONNECTION = 'AzureWebJobsStorage';
-const DEFAULTS = { maxEventBatchSize: 100, prefetchCount: 300, batchCheckpointFrequency: 1 };
+const DEFAULTS = {
+  maxEventBatchSize: 100,
+  minEventBatchSize: 1,
+  prefetchCount: 300,
+  batchCheckpointFrequency: 1,
+};
+const DEFAULT_MAX_WAIT = '00:01:00';
+const LONGEST_MAX_WAIT_MS = 600_000;
 
 /** @throws with the reason when the options cannot be used. */
 export function readEventHubTrigger(binding: BindingMetadata, settings: Settings): EventHubTrigger {
@@ -56,12 +66,27 @@ export function readEventHubsSettings(section: Record<string, unknown>): EventHu
       throw new Error(`host.json: extensions.eventHubs.${name} must be a whole number of at least 1.`);
     return value as number;
   };
+  const [most, least] = [count('maxEventBatchSize'), count('minEventBatchSize')];
+  if (least > most)
+    throw new Error(
+      'host.json: extensions.eventHubs.minEventBatchSize must not be larger than maxEventBatchSize.',
+    );
   return {
-    maxEventBatchSize: count('maxEventBatchSize'),
+    maxEventBatchSize: most,
+    minEventBatchSize: least,
+    maxWaitMs: maxWait(section['maxWaitTime'] ?? DEFAULT_MAX_WAIT),
     prefetchCount: count('prefetchCount'),
     batchCheckpointFrequency: count('batchCheckpointFrequency'),
     initialOffset: initialOffset(section['initialOffsetOptions']),
   };
+}
+
+function maxWait(value: unknown): number {
+  const [, hours, minutes, seconds] =
+    /^(\d\d):(\d\d):(\d\d(?:\.\d+)?)$/.exec(typeof value === 'string' ? value : '') ?? [];
+  const time = (Number(hours) * 3_600 + Number(minutes) * 60 + Number(seconds)) * 1_000;
+  if (time <= LONGEST_MAX_WAIT_MS) return time;
+  throw new Error('host.json: extensions.eventHubs.maxWaitTime must be a time span of at most 00:10:00.');
 }
 
 function initialOffset(value: unknown): InitialOffset {

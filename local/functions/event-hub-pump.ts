@@ -36,6 +36,25 @@ export interface PumpOptions {
   deliver: Deliver;
 }
 
+/** Gathers events until they are as many as host.json asks for, or the first of them has waited long enough. */
+class Group {
+  private events: ReceivedEventData[] = [];
+  private since = 0;
+
+  constructor(private readonly settings: Pick<EventHubsSettings, 'minEventBatchSize' | 'maxWaitMs'>) {}
+
+  /** @returns what is to be delivered now */
+  add(events: readonly ReceivedEventData[]): ReceivedEventData[] {
+    if (this.events.length === 0) this.since = performance.now();
+    this.events.push(...events);
+    const { minEventBatchSize, maxWaitMs } = this.settings;
+    if (this.events.length < minEventBatchSize && performance.now() - this.since < maxWaitMs) return [];
+    const ready = this.events;
+    this.events = [];
+    return ready;
+  }
+}
+
 /** Delivers the events of one partition in order. Its checkpoint moves when the function has succeeded. */
 export class PartitionPump {
   private begun = false;
@@ -99,6 +118,7 @@ export class PartitionPump {
     };
     return new Promise((resolve, reject) => {
       let busy: Promise<void> = Promise.resolve();
+      const group = new Group(settings);
       let ended = false;
       const end = async (error?: Error): Promise<void> => {
         if (ended) return;
@@ -113,7 +133,8 @@ export class PartitionPump {
       const subscription = client.subscribe(
         partitionId,
         {
-          processEvents: (events) => (busy = this.process(events, partition)),
+          // Called without events as well, every so many seconds.
+          processEvents: (events) => (busy = this.process(group.add(events), partition)),
           processError: async (error) => void end(error),
           processClose: async () => void end(new Error('the receiver was closed')),
         },
@@ -138,7 +159,13 @@ export class PartitionPump {
       : earliestEventPosition;
   }
 
-  private async process(events: ReceivedEventData[], partition: PartitionDescription): Promise<void> {
+  private async process(all: ReceivedEventData[], partition: PartitionDescription): Promise<void> {
+    const { maxEventBatchSize } = this.options.settings;
+    for (let at = 0; at < all.length; at += maxEventBatchSize)
+      await this.processGroup(all.slice(at, at + maxEventBatchSize), partition);
+  }
+
+  private async processGroup(events: ReceivedEventData[], partition: PartitionDescription): Promise<void> {
     const { trigger, life, settings } = this.options;
     const { binary } = trigger;
     const last = events.at(-1);

@@ -13,6 +13,13 @@ export interface OpenUpload {
   readonly uploadId: string;
 }
 
+/** A batch that is closed, and when it was. */
+export interface ClosedBatch {
+  readonly id: string;
+  /** ISO 8601 */
+  readonly completedAt: string;
+}
+
 export type Updated = { readonly type: 'updated'; readonly etag: string } | { readonly type: 'conflict' };
 
 /** The `batches` container. */
@@ -25,6 +32,8 @@ export interface Batches {
   /** Batches that are not closed and were received after `after` (ISO 8601, '' for all) and before `before`, oldest first. */
   open(after: string, before: Date, most: number): Promise<StoredBatch[]>;
   countOpen(): Promise<number>;
+  /** Batches that were closed at or after `from` (ISO 8601, '' for all) and before `before`, in the order of that time. */
+  closed(from: string, before: Date, most: number): Promise<ClosedBatch[]>;
   /** The uploads that batches are made of which are not closed. */
   openUploads(): Promise<OpenUpload[]>;
   /** Batches by id: those after `after`, up to and with `upTo` (undefined: to the last). */
@@ -90,6 +99,18 @@ export function createBatches(container: () => Promise<Container>): Batches {
       };
       const { resources } = await (await container()).items.query<Item>(query).fetchAll();
       return resources.map(toStored);
+    },
+
+    async closed(from, before, most) {
+      const query = {
+        query: `SELECT TOP @most c.id, c.completedAt FROM c WHERE c.completedAt >= @from AND c.completedAt < @before ORDER BY c.completedAt`,
+        parameters: [
+          { name: '@most', value: most },
+          { name: '@from', value: from },
+          { name: '@before', value: before.toISOString() },
+        ],
+      };
+      return (await (await container()).items.query<ClosedBatch>(query).fetchAll()).resources;
     },
 
     async byId(after, upTo, most) {

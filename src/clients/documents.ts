@@ -128,7 +128,11 @@ function outcomeOf(
   throw Object.assign(new Error(`The store answered ${status} to a transactional batch.`), { code: status });
 }
 
-export function createDocuments(container: () => Promise<Container>): Documents {
+/** @param throttled told how often the store put off a write before it took it, or that it did not take it */
+export function createDocuments(
+  container: () => Promise<Container>,
+  throttled: (times: number) => void = () => undefined,
+): Documents {
   const point = async (
     pk: string,
     id: string,
@@ -188,11 +192,15 @@ export function createDocuments(container: () => Promise<Container>): Documents 
         const response = await (
           await container()
         ).items.batch(operations(marker, writes), marker.pk, NO_CONTENT);
+        // Of the SDK's own repetitions.
+        const putOff = Number(response.headers['x-ms-throttle-retry-count'] ?? 0);
+        if (putOff > 0) throttled(putOff);
         const results = response.result ?? [];
         if (results.length !== writes.length + 1)
           throw new Error(`The store answered ${results.length} of ${writes.length + 1} operations.`);
         return outcomeOf(results, writes, Number(response.headers['x-ms-request-charge'] ?? 0));
       } catch (error) {
+        if (statusOf(error) === 429) throttled(1);
         if (statusOf(error) === 413)
           return {
             type: 'refused',

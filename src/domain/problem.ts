@@ -11,6 +11,8 @@ export const problems = {
   'invalid-filter': { status: 400, title: 'The filter is not valid' },
   /** A batch without a single record. */
   'empty-batch': { status: 400, title: 'The batch holds no record' },
+  /** Records that do not satisfy their schema, at the records door; `records` names every error of every one. */
+  'invalid-records': { status: 400, title: 'The records are not valid' },
   /** Items of a re-drive that name no record which could be re-driven; `errors` names every one. */
   'invalid-redrive': { status: 400, title: 'The re-drive is not valid' },
   /** A query parameter, header or member of the body has a value that is not allowed. */
@@ -27,6 +29,8 @@ export const problems = {
   'unknown-schema': { status: 404, title: 'There is no such version of the schema' },
   /** No batch with this id was ever accepted. */
   'unknown-batch': { status: 404, title: 'There is no such batch' },
+  /** No record was given this id at the records door. */
+  'unknown-record': { status: 404, title: 'There is no such record' },
   /** No upload has this id, nothing was put there yet, or it was removed. */
   'unknown-upload': { status: 404, title: 'There is no such upload' },
   /** No subscription has this id, or it was deleted. */
@@ -71,6 +75,8 @@ export const problems = {
   'idempotency-key-reused': { status: 422, title: 'The idempotency key belongs to other content' },
   /** More batches are in flight than configured; `Retry-After` says when to come back. */
   'too-many-batches': { status: 429, title: 'Too many batches are in flight' },
+  /** The backlog is at its bound; `Retry-After` says when it will have gone down, at the rate of late. */
+  overloaded: { status: 429, title: 'More is waiting than is allowed' },
   /** A fault on our side; the request may be sent again with the same idempotency key. */
   'internal-error': { status: 500, title: 'Something went wrong on our side' },
   /** A store that the request needs does not answer; the request may be sent again with the same idempotency key. */

@@ -1,6 +1,7 @@
 import { app } from '@azure/functions';
 import * as df from 'durable-functions';
 import { createIngestActivities } from '../activities/ingest';
+import type { Admission } from '../activities/ingress/pressure';
 import { ingestBatch } from '../orchestrators/ingest/ingestBatch';
 import { createGetDataset, createGetDocument, createListDatasets } from '../triggers/ingest/datasets';
 import type { TriggerDeps } from '../triggers/ingest/deps';
@@ -18,8 +19,8 @@ import { createSweepVerdicts } from '../triggers/ingest/sweepVerdicts';
 import { durableClient, http } from './http';
 
 /** Registers what takes in batches. */
-export function registerIngest(deps: TriggerDeps): void {
-  const accept = createAccept(deps);
+export function registerIngest(deps: TriggerDeps, admission: Admission): void {
+  const accept = createAccept(deps, admission);
   http('postBatch', 'keyed', 'POST', 'datasets/{dataset}/batches', createPostBatch(deps, accept));
   http('redrive', 'keyed', 'POST', 'batches/{batchId}/redrive', createRedrive(deps, accept));
   http('postUpload', 'keyed', 'POST', 'datasets/{dataset}/uploads', createPostUpload(deps));

@@ -68,7 +68,7 @@ export function page(value: readonly unknown[], nextLink?: string): HttpResponse
 /** The URL of the app's API as the caller sees it, without a slash at the end; the route prefix belongs to it. */
 export function apiBase(request: HttpRequest): string {
   const url = new URL(request.url);
-  const end = url.pathname.search(/\/(datasets|batches|subscriptions)(\/|$)/);
+  const end = url.pathname.search(/\/(datasets|batches|records|subscriptions)(\/|$)/);
   return url.origin + (end === -1 ? '' : url.pathname.slice(0, end));
 }
 

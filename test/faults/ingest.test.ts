@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ApiError } from '../../tools/lib/api';
 import { APP_DIR } from '../../tools/lib/app';
 import { headwater, type Headwater } from '../support/headwater';
-import { VICTIMS } from './support/plug';
+import { VICTIMS, type Victim } from './support/plug';
 import { runRound } from './support/round';
 
 const PRELOAD = join(APP_DIR, 'build', 'test', 'faults', 'support', 'fault-point.js');
@@ -166,11 +166,22 @@ test('a finished batch that is started again ends without effect', async () => {
   });
 });
 
+/** Each victim once; `npm run test:faults` has any number of rounds, with any victims. */
+const ROUNDS: readonly (readonly Victim[])[] = [
+  ['worker', 'cosmos'],
+  ['functions', 'blob'],
+  ['eventhubs', 'everything'],
+];
+
+test('the rounds leave no victim out', () => {
+  expect(ROUNDS.flat().toSorted()).toEqual([...VICTIMS].toSorted());
+});
+
 describe('kill -9 while 20 batches are in flight, of', () => {
-  test.each(VICTIMS.map((victim, number) => [victim, number] as const))(
+  test.each(ROUNDS.map((victims, number) => [victims.join(' and then '), victims, number] as const))(
     '%s: every record has one verdict, and the newest version of each key is there',
-    async (victim, number) => {
-      expect((await runRound(1000 + number, [victim])).faults).toEqual([]);
+    async (_, victims, number) => {
+      expect((await runRound(1000 + number, victims)).faults).toEqual([]);
     },
     120_000,
   );

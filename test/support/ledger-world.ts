@@ -137,6 +137,13 @@ export class LedgerWorld {
   }
 
   readonly deps: LedgerDeps = {
+    hub: {
+      partitions: () => Promise.resolve([]),
+      createdOn: () => Promise.resolve(new Date(0)),
+      extent: () => Promise.resolve({ begin: 0, last: -1 }),
+      read: () => Promise.resolve([]),
+    },
+    claims: { all: () => Promise.resolve([]) },
     blobs: this.blobs,
     batches: {
       read: async (id) => {

@@ -269,6 +269,16 @@ export class Process {
             upload && !isClosed(status) ? [{ dataset, uploadId: upload.id }] : [],
           ),
         ),
+      closed: (from, before, most) =>
+        this.read(() =>
+          all()
+            .flatMap(({ batch: { id, completedAt } }) =>
+              completedAt === undefined ? [] : { id, completedAt },
+            )
+            .filter(({ completedAt }) => completedAt >= from && completedAt < before.toISOString())
+            .toSorted((a, b) => (a.completedAt < b.completedAt ? -1 : 1))
+            .slice(0, most),
+        ),
       redrivesOf: notUsed,
       byId: notUsed,
       recent: notUsed,

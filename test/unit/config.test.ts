@@ -41,6 +41,8 @@ test('without a setting but the required ones, the defaults hold', () => {
     sweepSchedule: '*/10 * * * * *',
     repairSchedule: '30 * * * * *',
     sweepAfterMs: 30_000,
+    purgeSchedule: '45 * * * * *',
+    purgeAfterMs: 86_400_000,
     feedPollMs: 200,
     egress: {
       encryptionKey: Buffer.alloc(32, 0xab),

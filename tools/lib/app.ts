@@ -6,8 +6,8 @@ import { APP_DIR } from './paths';
 
 export { APP_DIR };
 
-/** The hub of valid records; on Azure 4 partitions are enough for about 4 MB/s. */
-export const HUBS = { records: { partitions: 4 } };
+/** The log of valid records, and the way of single records into batches; on Azure 4 partitions take about 4 MB/s. */
+export const HUBS = { records: { partitions: 4 }, ingress: { partitions: 4 } };
 
 /**
  * Starts the local cloud with Headwater in it.

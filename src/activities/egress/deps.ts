@@ -3,6 +3,7 @@ import type { Documents } from '../../clients/documents';
 import type { Subscriptions } from '../../clients/subscriptions';
 import type { Webhooks } from '../../clients/webhooks';
 import type { Subscription } from '../../domain/egress/subscription';
+import type { Priority } from '../priority';
 import type { RecentDocuments } from './recent';
 import type { Wake } from './wake';
 
@@ -30,5 +31,6 @@ export interface EgressDeps {
   /** The secrets that a subscription's requests are signed with, newest first. */
   readonly secretsOf: (subscription: Subscription, now: Date) => readonly string[];
   readonly wake: Wake;
+  readonly priority: Pick<Priority, 'heldUntil' | 'turn'>;
   readonly now: () => Date;
 }

@@ -124,7 +124,7 @@ export class Pump {
     const now = this.time();
     // Without room the end of a request calls this; what it may have under way can grow in between.
     const next = this.hasRoom() && this.secrets.length > 0 ? Math.min(...this.looks) : now + FULL_LOOK_MS;
-    const wait = Math.max(next, this.receiver.heldUntil) - now;
+    const wait = Math.max(next, this.receiver.heldUntil, this.deps.priority.heldUntil()) - now;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.turn(), Math.min(Math.max(wait, 5), LOOK_MS));
   }
@@ -133,6 +133,8 @@ export class Pump {
     // Without a secret that can be opened nothing is sent: the key in the configuration is another one.
     if (this.secrets.length === 0) return false;
     if (this.closing === 'all' || this.time() < this.receiver.heldUntil) return false;
+    // Ingest comes first; the end of a request calls this again, and so does the timer.
+    if (this.deps.priority.heldUntil() > this.time()) return false;
     return this.closing === 'no' || !this.slow;
   }
 

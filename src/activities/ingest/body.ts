@@ -48,8 +48,8 @@ export async function readBody(deps: Deps, batch: BatchHeader, take: Take): Prom
   return { accepted: batch.accepted, bodySha256: batch.bodySha256 };
 }
 
-/** The inbox is swept some time after the batch is closed; an activity that still runs then finds the body in the archive. */
-async function bodyOf(blobs: IngestDeps['blobs'], batch: BatchHeader): Promise<Buffer> {
+/** The body as it was received. The inbox is swept some time after the batch is closed; an activity that still runs then finds the body in the archive. */
+export async function bodyOf(blobs: Pick<IngestDeps['blobs'], 'read'>, batch: BatchHeader): Promise<Buffer> {
   const received = await blobs.read('inbox', inboxName(batch.id, batch.contentHash));
   return (
     received ?? mustExist(await blobs.read('archive', archiveName(batch)), `The body of batch ${batch.id}`)

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { mapLimited } from '../../clients/once';
 import type { BatchHeader, Chunk } from '../../domain/ingest/batch';
 import { inboxName, repeatedName, splitName } from '../../domain/ingest/names';
@@ -55,10 +56,20 @@ export async function writeChunks(deps: Deps, batch: BatchHeader): Promise<Split
 }
 
 /** The records of a chunk. */
-export async function readChunk(
+export async function readChunk(deps: Deps, task: ChunkTask): Promise<readonly ChunkRecord[]> {
+  const name = splitName(task.batch, task.chunk);
+  const records = await findChunk(deps, task);
+  // Not made from the body again, as for a closed batch: another version of the app might group its records otherwise,
+  // and a late activity would write what the markers of the groups do not know of.
+  if (!records) throw new Error(`Chunk ${name} is missing.`);
+  return records;
+}
+
+/** The records of a chunk; undefined when it was purged, which happens some time after its batch is closed. */
+export async function findChunk(
   deps: Deps,
   { batch, chunk, chunks }: ChunkTask,
-): Promise<readonly ChunkRecord[]> {
+): Promise<readonly ChunkRecord[] | undefined> {
   if (chunks === 1) {
     const all: ChunkRecord[] = [];
     let groups = 0;
@@ -73,8 +84,34 @@ export async function readChunk(
     });
     return all;
   }
-  const name = splitName(batch, chunk);
-  return fromLines<ChunkRecord>(mustExist(await deps.blobs.read('chunks', name), `Chunk ${name}`));
+  const content = await deps.blobs.read('chunks', splitName(batch, chunk));
+  return content && fromLines<ChunkRecord>(content);
+}
+
+/**
+ * The records of a chunk of a closed batch: as they are stored, or when that was purged, split from the body once more.
+ * @param manifest the batch's chunks
+ * @throws when the app splits otherwise by now
+ */
+export async function findOrSplitChunk(
+  deps: Deps,
+  task: ChunkTask,
+  manifest: readonly Chunk[],
+): Promise<readonly ChunkRecord[]> {
+  const stored = await findChunk(deps, task);
+  if (stored) return stored;
+  let next = 0;
+  let found: Part | undefined;
+  await split(deps, task.batch, (parts) => {
+    found ??= parts[task.chunk - next];
+    next += parts.length;
+    return Promise.resolve();
+  });
+  if (next === manifest.length && found && isDeepStrictEqual(found.chunk, manifest[task.chunk]))
+    return found.records;
+  throw new Error(
+    `Chunk ${splitName(task.batch, task.chunk)} was purged, and the body is split otherwise now.`,
+  );
 }
 
 /** Fingerprints of the keys that occur in several groups of a batch. */

@@ -3,6 +3,7 @@ import type { Blobs } from '../../clients/blobs';
 import type { Documents } from '../../clients/documents';
 import type { RecordsHub } from '../../clients/hub';
 import type { Schemas } from '../../clients/schemas';
+import type { Priority } from '../priority';
 import type { SplitLimits } from '../../domain/ingest/split';
 
 /** What the activities of a batch work with. */
@@ -23,5 +24,7 @@ export interface IngestDeps {
   readonly groupConcurrency: number;
   readonly markerTtlSeconds: number;
   readonly fanOut: number;
+  /** Told of each step, so that egress holds back. */
+  readonly priority?: Pick<Priority, 'note'>;
   readonly now: () => Date;
 }

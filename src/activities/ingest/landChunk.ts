@@ -21,7 +21,14 @@ const REMEMBERED = 1_000;
 export function createLandChunk(
   deps: Pick<
     IngestDeps,
-    'blobs' | 'schemas' | 'uploads' | 'hub' | 'documents' | 'groupConcurrency' | 'markerTtlSeconds'
+    | 'blobs'
+    | 'schemas'
+    | 'uploads'
+    | 'hub'
+    | 'documents'
+    | 'groupConcurrency'
+    | 'markerTtlSeconds'
+    | 'priority'
   >,
 ) {
   const { blobs } = deps;
@@ -32,6 +39,7 @@ export function createLandChunk(
   const published = new Set<string>();
 
   return async (task: LandTask): Promise<ChunkVerdicts> => {
+    deps.priority?.note();
     const quarantined = task.quarantined ?? (await validateChunk(task)).quarantined;
     const name = chunkName(task.batch.id, task.chunk);
     if (!published.has(name)) {

@@ -1,5 +1,6 @@
 import { headerOf, type Batch } from '../../domain/ingest/batch';
 import type { GroupVerdict } from '../../domain/ingest/verdict';
+import { findOrSplitChunk } from './chunks';
 import { REJECTED } from './completeBatch';
 import type { IngestDeps } from './deps';
 import { groupsOf } from './upsertChunk';
@@ -20,9 +21,12 @@ export type Rebuilt = 'rebuilt' | 'expired';
 export function createRebuildVerdicts(
   deps: Pick<IngestDeps, 'blobs' | 'documents' | 'schemas' | 'uploads' | 'markerTtlSeconds'>,
 ) {
-  const validateChunk = createValidateChunk(deps);
   return async function rebuildVerdicts(batch: Batch, chunk: number): Promise<Rebuilt> {
     const task = { batch: headerOf(batch), chunk, chunks: batch.chunks?.length ?? 0 };
+    // Chunk and validated chunk may be purged; what is made again here is purged again later.
+    const validateChunk = createValidateChunk(deps, (_, one) =>
+      findOrSplitChunk(deps, one, batch.chunks ?? []),
+    );
     const { quarantined } = await validateChunk(task);
     const valid = await readValidated(deps, batch.id, chunk);
     const results: GroupResult[] = [];

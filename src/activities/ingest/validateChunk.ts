@@ -20,12 +20,16 @@ const MEDIA_AT_A_TIME = 8;
 /**
  * Validates a chunk: schema, event time, size; media move to blobs of their own. A function of the body, the
  * schema's version and the time of receipt. The result is stored once, and what is stored is what counts.
+ * @param read gives the records of the chunk
  */
-export function createValidateChunk(deps: Deps) {
+export function createValidateChunk(
+  deps: Deps,
+  read: (deps: Deps, task: ChunkTask) => Promise<readonly ChunkRecord[]> = readChunk,
+) {
   return async function validateChunk(task: ChunkTask): Promise<ChunkValidation> {
     const { batch, chunk } = task;
     const name = chunkName(batch.id, chunk);
-    const { valid, lines, quarantined, media } = await validateAll(deps, batch, await readChunk(deps, task));
+    const { valid, lines, quarantined, media } = await validateAll(deps, batch, await read(deps, task));
     // First the media and the quarantine, then the file that makes them count.
     await mapLimited([...media.values()], MEDIA_AT_A_TIME, ({ name: blob, content, contentType }) =>
       deps.blobs.create('media', blob, content, { contentType }),

@@ -6,6 +6,7 @@ import { addCounts, addsUp, noCounts } from '../../domain/ledger/batches';
 import type { Faults } from '../../domain/ledger/faults';
 import { compareVersions } from '../../domain/ledger/versions';
 import type { LedgerDeps } from './deps';
+import { IngressSide } from './ingressSide';
 import { examineVersions, type Suspect } from './examine';
 import { VersionTally } from './tally';
 import type { Unnoticed } from './unnoticed';
@@ -39,15 +40,22 @@ export async function countDatasets(
 ): Promise<ReadonlyMap<string, DatasetCounts>> {
   const tally = new VersionTally(deps.now());
   const counted = new Map(deps.datasets.map((name) => [name, noCounts()]));
+  const ingress = new IngressSide(deps);
   for await (const walked of walkBatches(deps, FILES)) {
     if (walked.type === 'fault') faults.add(walked.fault);
     else {
       const { batch, check } = walked;
+      ingress.see(batch);
       for (const fault of check.faults) faults.add(fault);
       counted.set(batch.dataset, addCounts(counted.get(batch.dataset) ?? noCounts(), check.counts));
       tally.add(batch, check);
     }
   }
+  for (const [name, inFlight] of await ingress.inFlight(faults))
+    counted.set(
+      name,
+      addCounts(counted.get(name) ?? noCounts(), { ...noCounts(), accepted: inFlight, inFlight }),
+    );
   // Where no batch was accepted there is no document.
   const held = [...counted].flatMap(([name, { accepted }]) => (accepted > 0 ? [name] : []));
   const partitions = await sumPartitions(deps, unnoticed, held);

@@ -1,6 +1,8 @@
 import type { Batches } from '../../clients/batches';
 import type { Blobs } from '../../clients/blobs';
+import type { Claims } from '../../clients/claims';
 import type { Documents } from '../../clients/documents';
+import type { IngressHub } from '../../clients/ingressHub';
 import type { Leases } from '../../clients/leases';
 import type { Rows } from '../../clients/rows';
 import type { Versions } from '../../clients/versions';
@@ -15,6 +17,8 @@ export interface LedgerDeps {
   readonly rows: Rows;
   readonly subscriptions: Pick<Subscriptions, 'all'>;
   readonly leases: Leases;
+  readonly hub: Pick<IngressHub, 'partitions' | 'createdOn' | 'extent' | 'read'>;
+  readonly claims: Pick<Claims, 'all'>;
   /** Names of the deployed data sets. */
   readonly datasets: readonly string[];
   readonly now: () => Date;

@@ -16,6 +16,9 @@ export type Repair =
 
 export type RepairType = Repair['type'];
 
+/** Both kinds: of each the last one is known. */
+export const REPAIR_TYPES: readonly RepairType[] = ['recover', 'replay'];
+
 /** Where a repair goes on: a part, and a place in it. */
 export interface RepairPosition {
   /** `recover`: the shard; `replay`: the bucket, those of all data sets counted through. */

@@ -1,14 +1,18 @@
 import { sum, type Counts, type VerdictCounts } from './verdict';
 
 export type OnInvalid = 'quarantine' | 'reject';
-/** `redrive`: what the app writes when records of a batch are re-driven. */
-export type Format = 'ndjson' | 'json' | 'csv' | 'redrive';
+/**
+ * `redrive`: what the app writes when records of a batch are re-driven; `records`: what it makes of those that came by the
+ * records door.
+ */
+export type Format = 'ndjson' | 'json' | 'csv' | 'redrive' | 'records';
 
 /** Of a body as it is stored. */
 export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
   json: 'application/json',
   ndjson: 'application/x-ndjson',
   redrive: 'application/x-ndjson',
+  records: 'application/x-ndjson',
   csv: 'text/csv',
 };
 
@@ -80,6 +84,8 @@ export interface BatchHeader {
   readonly upload?: Upload;
   /** The batch whose records these are. */
   readonly redriveOf?: string;
+  /** The range of the hub `ingress` that its records came in. */
+  readonly claim?: string;
   /** Which execution of the split has made its chunks; absent before. Others may have left some, too. */
   readonly split?: string;
 }

@@ -11,6 +11,7 @@ export const CONTAINERS = [
   'verdicts',
   'media',
   'schemas',
+  'upkeep',
 ] as const;
 export type Container = (typeof CONTAINERS)[number];
 
@@ -35,6 +36,7 @@ const EXTENSIONS: Readonly<Record<Format, string>> = {
   json: 'json',
   csv: 'csv',
   redrive: 'redrive.ndjson',
+  records: 'records.ndjson',
 };
 
 /** An upload is kept as it came: compressed, if it was. */

@@ -101,15 +101,51 @@ export function parseEventTime(value: Json | undefined, format: EventTimeFormat)
  * @param receivedAt of the batch, ms since the epoch
  */
 export function validateRecord(
-  { record: sent, fault: broken, origin }: Omit<RawRecord, 'json'>,
+  raw: Omit<RawRecord, 'json'>,
   at: Pick<ValidRecord, 'index' | 'group'>,
   dataset: DataSet,
   receivedAt: number,
   check: SchemaCheck,
 ): Validated {
+  const checked = checkRecord(raw, dataset, receivedAt, check);
+  if (!('record' in checked)) return checked;
+  const { record, key, eventTime, json, media } = checked;
+  let hash: string;
+  try {
+    hash = contentHash(record, dataset.eventTime?.path);
+  } catch (error) {
+    const message = `has no canonical JSON form: ${(error as Error).message}`;
+    return { errors: [{ pointer: '', keyword: 'json', message }], key };
+  }
+  const { deletion } = dataset;
+  const { origin } = raw;
+  const deleted = deletion !== undefined && valueAt(record, deletion.path) === deletion.equals;
+  const valid = { ...at, key, eventTime, deleted, hash, ...(origin ? { origin } : {}) };
+  return { valid: { ...valid, data: record }, json, media };
+}
+
+/** What is found of a record without hashing its content. */
+export interface Checked {
+  /** with its media taken out */
+  readonly record: Json;
+  readonly key: string;
+  /** ms since the epoch */
+  readonly eventTime: number;
+  /** of `record` */
+  readonly json: string;
+  readonly media: readonly Media[];
+}
+
+/** As {@link validateRecord}, but for the canonical form: what is left to find there is lone surrogates. */
+export function checkRecord(
+  { record: sent, fault: broken, origin }: Omit<RawRecord, 'json'>,
+  dataset: DataSet,
+  receivedAt: number,
+  check: SchemaCheck,
+): Checked | { readonly errors: readonly RecordError[]; readonly key: string | null } {
   const key = keyOf(sent, dataset.key);
   const name = 'key' in key ? key.key : null;
-  const fault = (path: readonly string[], keyword: string, message: string): Validated => ({
+  const fault = (path: readonly string[], keyword: string, message: string) => ({
     errors: [{ pointer: pointerOf(path), keyword, message }],
     key: name,
   });
@@ -129,18 +165,10 @@ export function validateRecord(
   const errors = [...broke, ...check(sent, size)];
   if (errors.length > 0) return { errors: errors.slice(0, MAX_ERRORS), key: name };
   if (!('key' in key)) return fault(dataset.key, 'key', key.fault);
-  const time = eventTimeOf(record, dataset, receivedAt, origin);
-  if (typeof time !== 'number') return fault(dataset.eventTime?.path ?? [], 'eventTime', time.fault);
-  let hash: string;
-  try {
-    hash = contentHash(record, dataset.eventTime?.path);
-  } catch (error) {
-    return fault([], 'json', `has no canonical JSON form: ${(error as Error).message}`);
-  }
-  const { deletion } = dataset;
-  const deleted = deletion !== undefined && valueAt(record, deletion.path) === deletion.equals;
-  const valid = { ...at, key: key.key, eventTime: time, deleted, hash, ...(origin ? { origin } : {}) };
-  return { valid: { ...valid, data: record }, json, media };
+  const eventTime = eventTimeOf(record, dataset, receivedAt, origin);
+  if (typeof eventTime !== 'number')
+    return fault(dataset.eventTime?.path ?? [], 'eventTime', eventTime.fault);
+  return { record, key: key.key, eventTime, json, media };
 }
 
 /** A re-driven record without an event time keeps the time of its first receipt. */

@@ -13,6 +13,10 @@ export const LEDGER_FAULTS = {
   'verdicts-differ': 'A verdict file does not fit its chunk',
   /** What a closed batch says of itself is not what its verdict files say. */
   'summary-differs': 'The summary of a batch is not the sum of its verdict files',
+  /** Events of the records door expired in the hub before they were made batches. */
+  'lost-events': 'Records were lost in the hub',
+  /** The claims of a partition leave out numbers, or hold some twice. */
+  'broken-chain': 'The claims of the hub do not follow one another',
   /** A verdict says that a record became a version of its document, and that version is not there. */
   'skipped-write': 'A record that counts as upserted was not written',
   /** A document has more versions than records that were upserted. */

@@ -4,6 +4,9 @@ import { owedSubscriptions, oweChanges } from '../../activities/egress/owe';
 import type { StoredDocument } from '../../domain/egress/document';
 import { LaneCalls } from './lanes';
 
+/** Documents that are looked after at a time. */
+const SLICE = 250;
+
 /** Function of the change feed of `documents`: the feed moves on only when this has stored what is owed. */
 export function createDocumentsChanged(
   deps: EgressDeps,
@@ -14,7 +17,11 @@ export function createDocumentsChanged(
     const documents = items.filter(isDocument);
     for (const document of documents) deps.recent.add(document);
     const calls = new LaneCalls(deps, context);
-    await oweChanges(deps, subscriptions, documents, (pk) => calls.raised(pk));
+    // Slice by slice: ingest comes first, and between two of them it has its turn.
+    for (let at = 0; at < documents.length; at += SLICE) {
+      await deps.priority.turn();
+      await oweChanges(deps, subscriptions, documents.slice(at, at + SLICE), (pk) => calls.raised(pk));
+    }
     await calls.startOthers();
   };
 }

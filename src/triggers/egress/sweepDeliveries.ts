@@ -1,11 +1,14 @@
 import type { InvocationContext } from '@azure/functions';
+import { getClient, type DurableClient } from 'durable-functions';
 import { sendAlert } from '../../activities/egress/alert';
 import { Comparison } from '../../activities/egress/compare';
 import type { EgressDeps } from '../../activities/egress/deps';
 import { reconcile } from '../../activities/egress/reconcile';
 import type { StoredSubscription } from '../../clients/subscriptions';
+import { REPAIR_TYPES, repairInstance } from '../../domain/egress/repair';
 import { shardOf } from '../../domain/egress/row';
 import { isOwed } from '../../domain/egress/subscription';
+import { purgeInstance } from '../ingest/instances';
 import { LaneCalls } from './lanes';
 
 /** Documents compared with rows in one run, and rows read for it: the next run goes on. */
@@ -36,7 +39,9 @@ export function createSweepDeliveries(
       await work().catch((error: unknown) => context.error(`${name} could not be tended: ${String(error)}`));
     };
     for (const stored of all)
-      await tend(`Subscription ${stored.subscription.id}`, () => tendOne(deps, stored, due));
+      await tend(`Subscription ${stored.subscription.id}`, () =>
+        tendOne(deps, getClient(context), stored, due),
+      );
     await tend('What the feed passed over', async () => {
       const owed = all.filter(({ subscription }) => isOwed(subscription)).length;
       if (owed === 0) return;
@@ -55,6 +60,7 @@ export function createSweepDeliveries(
 
 async function tendOne(
   deps: EgressDeps,
+  client: DurableClient,
   { subscription, etag }: StoredSubscription,
   due: Set<string>,
 ): Promise<void> {
@@ -62,10 +68,18 @@ async function tendOne(
   if (status === 'deleted') {
     const isEmpty = await deps.deliveries.removeAll(id, REMOVED);
     const age = deps.now().getTime() - Date.parse(subscription.updatedAt);
-    if (isEmpty && age > KEPT_MS) await deps.subscriptions.remove(id, etag);
+    // A repair ends when it finds the subscription deleted. With the document the last hint at it would go.
+    if (isEmpty && age > KEPT_MS && (await purgeRepairs(client, id)))
+      await deps.subscriptions.remove(id, etag);
     return;
   }
   if (subscription.reconciled < subscription.revision && (await reconcile(deps, subscription))) due.add(id);
   if (subscription.alert && subscription.alert.due <= deps.now().getTime())
     await sendAlert(deps, subscription);
+}
+
+/** False: one has not ended yet. */
+async function purgeRepairs(client: DurableClient, subscription: string): Promise<boolean> {
+  const outcomes = REPAIR_TYPES.map((type) => purgeInstance(client, repairInstance(subscription, type)));
+  return (await Promise.all(outcomes)).every((outcome) => outcome === 'gone');
 }

@@ -1,5 +1,6 @@
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
 import { getClient, type DurableClient } from 'durable-functions';
+import { OPEN, type Admission } from '../../activities/ingress/pressure';
 import type { SeenBatch } from '../../activities/ingest/openBatch';
 import type { StoredBatch } from '../../clients/batches';
 import type { DataSet } from '../../domain/dataset';
@@ -15,9 +16,6 @@ import { reserve, type Reservation } from './reservation';
 /** Seconds after which asking for a batch's status makes sense. */
 const RETRY_AFTER = '2';
 
-/** Seconds after which a batch that was held back may be posted again. */
-const HELD_BACK_RETRY_AFTER = '5';
-
 /** The name the orchestrator is registered under. */
 export const INGEST_BATCH = 'ingestBatch';
 
@@ -31,10 +29,10 @@ export type Accept = (
 
 /**
  * The one way in which batches are accepted, whatever door they come by.
- * @throws Problem (the result) `idempotency-key-in-use`, `idempotency-key-reused`, `too-many-batches`, and what
+ * @throws Problem (the result) `idempotency-key-in-use`, `idempotency-key-reused`, `too-many-batches`, `overloaded`, and what
  *   `receive` throws
  */
-export function createAccept(deps: TriggerDeps): Accept {
+export function createAccept(deps: TriggerDeps, admission: Admission = OPEN): Accept {
   const inFlight = new InFlightLimit(deps.batches, deps.config.limits.batchesInFlight, deps.now);
   const receiving = new Set<string>();
   return async (request, context, dataset, receive) => {
@@ -43,8 +41,10 @@ export function createAccept(deps: TriggerDeps): Accept {
     if (name !== undefined && receiving.has(name)) throw keyInUse();
     if (name !== undefined) receiving.add(name);
     try {
+      admission.admit();
       const reception = await receive();
-      if (!(await inFlight.admit())) throw heldBack(deps.config.limits.batchesInFlight);
+      if (!(await inFlight.admit()))
+        throw heldBack(deps.config.limits.batchesInFlight, admission.batchRetryAfter());
       await deps.schemas.keep(dataset);
       const reservation = await reserve(deps, reception, key);
       const client = getClient(context);
@@ -106,10 +106,10 @@ const keyInUse = (): Problem =>
     { 'Retry-After': '1' },
   );
 
-const heldBack = (limit: number): Problem =>
+const heldBack = (limit: number, retryAfter: number): Problem =>
   new Problem(
     'too-many-batches',
     `${limit} batches are in flight. Send this one again later.`,
     { limit },
-    { 'Retry-After': HELD_BACK_RETRY_AFTER },
+    { 'Retry-After': String(retryAfter) },
   );

@@ -53,13 +53,13 @@ async function readPage(
       ? await readQuarantine(blobs, name)
       : [];
     const reasons = new Map(quarantine.map((record) => [record.index, record]));
-    value.push(...part.map((one) => describe(one, reasons.get(one.index))));
+    value.push(...part.map((one) => describeVerdict(one, reasons.get(one.index))));
     if (value.length === size) return { value, next: { chunk, offset: offset + part.length } };
   }
   return { value };
 }
 
-function describe(verdict: RecordVerdict, quarantined: QuarantinedRecord | undefined): object {
+export function describeVerdict(verdict: RecordVerdict, quarantined: QuarantinedRecord | undefined): object {
   if (!quarantined) return verdict;
   const { line, schemaVersion, errors, record } = quarantined;
   return { ...verdict, ...(line === undefined ? {} : { line }), schemaVersion, errors, record };

@@ -1,16 +1,14 @@
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import { getClient, type DurableOrchestrationStatus } from 'durable-functions';
 import { createCloseBatch } from '../../activities/ingest/closeBatch';
-import { isClosed } from '../../domain/ingest/batch';
+import { isClosed, type Batch, type Failure } from '../../domain/ingest/batch';
 import { isSignedFor, type LinkOperation } from '../../domain/links';
 import { Problem } from '../../domain/problem';
 import { json, type Handler } from '../http';
 import type { TriggerDeps } from './deps';
 import { batchOf } from './getBatch';
-import { instanceStatus, terminateInstance } from './instances';
+import { hasEnded, instanceStatus, terminateInstance } from './instances';
 import { INGEST_BATCH } from './acceptance';
-
-const TERMINAL = new Set(['Completed', 'Failed', 'Terminated', 'Canceled']);
 
 /** Durable's own interval for pollers, in seconds. */
 const POLL_AFTER = '5';
@@ -32,9 +30,9 @@ export function createGetStatus(deps: TriggerDeps): Handler {
     const id = checkSignature(request, deps, 'status');
     const { batch } = await batchOf(request, deps);
     const status = await instanceStatus(getClient(context), id);
-    // Not started yet (the sweep will), or purged since.
-    if (!status) return isClosed(batch.status) ? gone() : answer(request, pending(id, batch.receivedAt));
-    return answer(request, describe(status));
+    if (status) return answer(request, describe(status));
+    // Purged since, or not started yet (the sweep will).
+    return answer(request, isClosed(batch.status) ? purged(batch) : pending(batch));
   };
 }
 
@@ -55,11 +53,9 @@ export function createTerminate(deps: TriggerDeps): Handler {
   };
 }
 
-const gone = (): HttpResponseInit => ({ status: 404 });
-
 const seconds = (time: Date | string): string => new Date(time).toISOString().replace(/\.\d+Z$/, 'Z');
 
-function pending(id: string, receivedAt: string): Record<string, unknown> {
+function pending({ id, receivedAt }: Batch): Record<string, unknown> {
   const at = seconds(receivedAt);
   return {
     name: INGEST_BATCH,
@@ -71,6 +67,24 @@ function pending(id: string, receivedAt: string): Record<string, unknown> {
     createdTime: at,
     lastUpdatedTime: at,
   };
+}
+
+/** Of a closed batch: what its instance said before it was purged, but for its input and its custom status. */
+function purged(batch: Batch): Record<string, unknown> {
+  const { receivedAt, completedAt, failure, status, counts } = batch;
+  const runtimeStatus = endedAs(failure?.code);
+  return {
+    ...pending(batch),
+    runtimeStatus,
+    output: runtimeStatus === 'Completed' ? { status, ...(counts ? { counts } : {}) } : failure?.message,
+    lastUpdatedTime: seconds(completedAt ?? receivedAt),
+  };
+}
+
+/** How the instance ended of a batch with this failure. An upload that cannot be read is an outcome like any other. */
+function endedAs(code: Failure['code'] | undefined): 'Completed' | 'Failed' | 'Terminated' {
+  if (code === 'terminated') return 'Terminated';
+  return code === 'orchestration-failed' || code === 'orchestration-lost' ? 'Failed' : 'Completed';
 }
 
 function describe(status: DurableOrchestrationStatus): Record<string, unknown> {
@@ -88,6 +102,6 @@ function describe(status: DurableOrchestrationStatus): Record<string, unknown> {
 }
 
 function answer(request: HttpRequest, status: Record<string, unknown>): HttpResponseInit {
-  if (TERMINAL.has(String(status['runtimeStatus']))) return json(200, status);
+  if (hasEnded(String(status['runtimeStatus']))) return json(200, status);
   return json(202, status, { Location: request.url, 'Retry-After': POLL_AFTER });
 }

@@ -1,11 +1,13 @@
 import type { HttpRequest } from '@azure/functions';
-import { readChunk } from '../../activities/ingest/chunks';
+import { readBody } from '../../activities/ingest/body';
+import { findChunk } from '../../activities/ingest/chunks';
 import { listVerdicts, readVerdicts } from '../../activities/ingest/verdictFile';
 import { sha256 } from '../../domain/content';
 import type { DataSet } from '../../domain/dataset';
 import { headerOf, isClosed, type Batch } from '../../domain/ingest/batch';
 import type { RedriveLine } from '../../domain/ingest/framing/ndjson';
 import { chunkName } from '../../domain/ingest/names';
+import type { ChunkRecord } from '../../domain/ingest/split';
 import type { Origin } from '../../domain/ingest/stamp';
 import type { RecordVerdict, Verdict } from '../../domain/ingest/verdict';
 import { isObject, type Json } from '../../domain/json';
@@ -145,7 +147,10 @@ async function asTheyAre(deps: TriggerDeps, batch: Batch, verdict: Verdict): Pro
 
 const isRedrivable = (verdict: Verdict): boolean => REDRIVABLE.some((one) => one === verdict);
 
-/** Reads the chunks that hold wanted records, one after the other, and gives those that may be re-driven, in order. */
+/**
+ * Reads the chunks that hold wanted records, one after the other, and gives those that may be re-driven, in order. Of
+ * chunks that were purged the body is read, once.
+ */
 async function collect(
   deps: TriggerDeps,
   batch: Batch,
@@ -156,17 +161,29 @@ async function collect(
   const chunks = batch.chunks?.length ?? 0;
   const verdicts = new Map<number, Verdict>();
   const lines: (RedriveLine & { index: number })[] = [];
+  const take = ({ index, record, origin }: Pick<ChunkRecord, 'index' | 'record' | 'origin'>): void => {
+    const first: Origin = origin ?? { batchId: batch.id, index, receivedAt: batch.receivedAt };
+    lines.push({ index, origin: first, record: repairs.get(index) ?? (repairs.has(index) ? null : record) });
+  };
+  const purged = new Set<number>();
   for (const { chunk } of await listVerdicts(deps.blobs, batch.id)) {
     const chosen = (await readVerdicts(deps.blobs, chunkName(batch.id, chunk))).filter(choice);
     for (const { index, verdict } of chosen) verdicts.set(index, verdict);
     const indexes = new Set(chosen.flatMap(({ index, verdict }) => (isRedrivable(verdict) ? [index] : [])));
     if (indexes.size === 0) continue;
-    for (const raw of await readChunk(deps, { batch: header, chunk, chunks })) {
-      const { index, record } = raw;
-      if (!indexes.has(index)) continue;
-      const origin: Origin = raw.origin ?? { batchId: batch.id, index, receivedAt: batch.receivedAt };
-      lines.push({ index, origin, record: repairs.get(index) ?? (repairs.has(index) ? null : record) });
-    }
+    const records = await findChunk(deps, { batch: header, chunk, chunks });
+    if (records) for (const one of records.filter(({ index }) => indexes.has(index))) take(one);
+    else for (const index of indexes) purged.add(index);
+  }
+  if (purged.size > 0) {
+    let index = 0;
+    await readBody(deps, header, (records) => {
+      for (const raw of records) {
+        if (purged.has(index)) take({ ...raw, index });
+        index++;
+      }
+      return Promise.resolve();
+    });
   }
   const ordered = lines.toSorted((a, b) => a.index - b.index);
   return { lines: ordered.map(({ origin, record }) => ({ origin, record })), verdicts };

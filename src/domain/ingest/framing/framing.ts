@@ -15,7 +15,7 @@ export type Framed =
  * - `ndjson`: one JSON value a line
  * - `json`: one JSON array
  * - `csv`: a header, then one record a row
- * - `redrive`: what the app writes when records are re-driven
+ * - `redrive`, `records`: what the app writes when records are re-driven, and when they come by the records door
  *
  * A byte order mark at the beginning is skipped. Invalid UTF-8 is a fault, not replaced.
  * @param schema of a record: the cells of a CSV body get its types
@@ -30,6 +30,7 @@ const FRAMERS: Readonly<Record<Format, (schema: JsonObject, emit: Emit, whole: b
   ndjson: (_, emit, whole) => ndjsonFramer(emit, whole),
   csv: (schema, emit) => new CsvFramer(schema, emit),
   redrive: (_, emit) => redriveFramer(emit),
+  records: (_, emit) => redriveFramer(emit),
 };
 
 class Enough extends Error {}

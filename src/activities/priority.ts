@@ -1,0 +1,72 @@
+import { performance, type EventLoopUtilization } from 'node:perf_hooks';
+
+/** Ingest counts as going on for so long (ms) after its last step. */
+const INGEST_MS = 500;
+
+/** Of this process's time: with less in use there is enough for both. */
+const USED = 0.7;
+
+/** How long (ms) the use of time is measured at least. */
+const SAMPLE_MS = 250;
+
+/** While both want the machine, egress may begin something for so long (ms) of each second: it never stands still. */
+const WINDOW_MS = 50;
+const PERIOD_MS = 1_000;
+
+function ownUtilization(): () => number {
+  let before: EventLoopUtilization | undefined;
+  return () => {
+    const sample = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(sample, before);
+    before = sample;
+    return utilization;
+  };
+}
+
+/**
+ * Ingest comes first where both want the machine: who may not send has to keep its records, and what a consumer is owed
+ * is stored and waits. Told by this process's own event loop: in another one there may be time.
+ */
+export class Priority {
+  private ingestAt = -Infinity;
+  private sampledAt = -Infinity;
+  private used = 0;
+
+  /** @param utilization the share of time that this process was busy since it was asked last */
+  constructor(
+    private readonly now: () => number = Date.now,
+    private readonly utilization: () => number = ownUtilization(),
+  ) {}
+
+  /** A step of ingest was done. */
+  note(): void {
+    this.ingestAt = this.now();
+  }
+
+  /** Whether egress holds back at present. */
+  get held(): boolean {
+    const now = this.now();
+    if (now - this.ingestAt > INGEST_MS) return false;
+    if (now - this.sampledAt >= SAMPLE_MS) {
+      this.used = this.utilization();
+      this.sampledAt = now;
+    }
+    return this.used > USED;
+  }
+
+  /** When egress may begin something, ms since the epoch; 0: now. */
+  heldUntil(): number {
+    if (!this.held) return 0;
+    const now = this.now();
+    const into = now % PERIOD_MS;
+    return into < WINDOW_MS ? 0 : now - into + PERIOD_MS;
+  }
+
+  /** Resolves when egress may go on. */
+  async turn(): Promise<void> {
+    for (let until = this.heldUntil(); until > 0; until = this.heldUntil()) {
+      const pause = Math.max(1, until - this.now());
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+}
