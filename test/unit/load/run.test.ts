@@ -176,6 +176,8 @@ test('what will never be accepted fails, what is never answered has waited to th
   expect(result).toMatchObject({ due: 40, accepted: 37, failed: 2, unanswered: 1 });
   expect(result.firstFailure).toContain('invalid-records');
   expect(result.latency?.max).toBeGreaterThan(500);
+  // What was sent and never answered may be there.
+  expect((await logged()).lines.filter(({ kind }) => kind === 'unknown')).toHaveLength(1);
 });
 
 test('nobody listens: nothing is lost, and nobody is knocked at without end', async () => {

@@ -175,6 +175,34 @@ const PLANTS: Record<string, Plant> = {
     );
     return { codes: ['not-landed'], id: line?.id };
   },
+  'a record counts as unchanged, and says something new': (facts, source) => {
+    const { batch, index, line } = pickBatch(facts, source);
+    if (!line || !isOnly(facts, line.id)) return undefined;
+    if (
+      facts.batches.some(({ archived }) =>
+        archived?.some((one) => one !== line && one.content === line.content),
+      )
+    )
+      return undefined;
+    batch.verdicts = batch.verdicts.map((one) =>
+      one.index === index ? { ...one, verdict: 'unchanged' } : one,
+    );
+    return { codes: ['wrong-verdict'], id: line.id };
+  },
+  'the newest record counts as stale': (facts, source) => {
+    const { key, newest } = source.pick(facts.documents);
+    const batch = facts.batches.find(({ archived }) => archived?.some(({ id }) => id === newest.batchId));
+    const index = batch?.archived?.findIndex(({ id }) => id === newest.batchId);
+    if (!batch) return undefined;
+    batch.verdicts = batch.verdicts.map((one) => (one.index === index ? { ...one, verdict: 'stale' } : one));
+    return { codes: ['wrong-verdict'], id: newest.batchId, key };
+  },
+  'two records have the same id': (facts, source) => {
+    const [one, other] = [source.pick(facts.accepted), source.pick(facts.accepted)];
+    if (one === other) return undefined;
+    facts.accepted = facts.accepted.map((each) => (each === other ? { ...other, id: one.id } : each));
+    return { codes: ['double-id'], id: one.id };
+  },
   'a document was never written': (facts, source) => {
     const document = source.pick(facts.documents);
     facts.documents = facts.documents.filter((one) => one !== document);

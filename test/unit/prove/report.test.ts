@@ -36,7 +36,7 @@ function proof(some: Partial<Proof> = {}, facts = world(1)): Proof {
     kills: [],
     drain: { done: true, upsertedMs: 1, deliveredMs: 2 },
     checked: check(facts),
-    times: { toVerdict: null, toConsumer: {} },
+    times: { toVerdict: null, toConsumer: {}, lag: {} },
     requestUnits: 0,
     cpuSeconds: {},
     batches: 1,

@@ -39,5 +39,6 @@ test('times count from when a record was due', () => {
   within(times.toVerdict?.p50, 1_000);
   within(times.toVerdict?.max, 2_000);
   within(times.toConsumer['one']?.max, 2_000);
+  within(times.lag['one']?.max, 1_000);
   expect(times.toConsumer['other']).toBeNull();
 });

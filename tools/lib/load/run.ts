@@ -102,7 +102,10 @@ class Load {
     // Due, and never sent.
     const due = this.dueAt(end);
     for (; this.next < due; this.next++) this.open.add(this.job(this.next));
-    for (const job of this.open) this.tally.unanswered(end - job.due);
+    for (const { index, due, attempts } of this.open) {
+      this.tally.unanswered(end - due);
+      if (attempts > 0) this.log?.unknown(index);
+    }
     await this.log?.close();
     return this.tally.result(this.options, performance.timeOrigin + this.begin, end - this.begin, due);
   }

@@ -44,10 +44,34 @@ export function checkDocuments(
   for (const [key, { id }] of newest)
     if (!documents.has(key)) findings.add('missing-document', 'A record of its key has landed.', { id, key });
   checkAccepted(facts, documents, findings);
-  for (const { line, verdict } of landed) {
-    const winner = newest.get(line.key) as Line;
+  checkVerdicts(facts, landed, newest, indexOf, findings);
+}
+
+/** Of a stale record there is a newer one; of an unchanged one another with the same content. */
+function checkVerdicts(
+  { records }: Facts,
+  landed: readonly Landed[],
+  newest: ReadonlyMap<string, Line>,
+  indexOf: IndexOf,
+  findings: Findings,
+): void {
+  const contentOf = (line: Line): string => {
+    const index = indexOf(line);
+    // The event time is no content; it is the last member.
+    return index === undefined ? line.content : records.bodyOf(index).replace(/,"updatedAt":"[^"]*"\}$/, '');
+  };
+  const byKey = Map.groupBy(landed, ({ line }) => line.key);
+  for (const one of landed) {
+    const { line, verdict } = one;
+    const winner = newest.get(line.key) ?? line;
+    const names = { id: line.id, key: line.key };
     if (verdict === 'stale' && !isNewer(stampOf(winner), stampOf(line)))
-      findings.add('old-document', 'It is stale, and nothing is newer.', { id: line.id, key: line.key });
+      findings.add('wrong-verdict', 'It is stale, and nothing is newer.', names);
+    if (verdict !== 'unchanged') continue;
+    const content = contentOf(line);
+    const others = (byKey.get(line.key) ?? []).filter((other) => other !== one);
+    if (!others.some((other) => contentOf(other.line) === content))
+      findings.add('wrong-verdict', 'It counts as unchanged, and no other record says the same.', names);
   }
 }
 

@@ -22,7 +22,16 @@ const nameOf = (key: string, eventTime: number): string => `${eventTime} ${key}`
  */
 export function checkHub(facts: Facts, findings: Findings): { counts: HubCounts; indexOf: IndexOf } {
   const { records, accepted, partitions } = facts;
-  const indices = new Map(accepted.map(({ index, id }) => [id, index]));
+  const indices = new Map<string, number>();
+  for (const { index, id } of accepted) {
+    const other = indices.get(id);
+    if (other !== undefined)
+      findings.add('double-id', `Records ${other} and ${index} were given the same id.`, {
+        id,
+        key: records.keyOf(index),
+      });
+    indices.set(id, index);
+  }
   const unknown = Map.groupBy(facts.unknown, (index) =>
     nameOf(records.keyOf(index), records.eventTimeOf(index)),
   );

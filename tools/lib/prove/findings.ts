@@ -1,6 +1,7 @@
 /**
  * What can be wrong:
  * - `lost-in-hub`: a record with a 202 is not in the hub
+ * - `double-id`: two records have a 202 with the same id
  * - `unexplained-line`: the hub has a record that the load has not sent
  * - `content-differs`: a record is stored otherwise than it was sent
  * - `claim-hole`, `claim-overlap`: the claims of a partition leave out numbers, or have some twice
@@ -12,6 +13,7 @@
  * - `archive-differs`: the archive of a batch does not have the claimed records
  * - `missing-verdict`, `double-verdict`, `unexplained-verdict`
  * - `not-landed`: a record was quarantined, dead-lettered or not applied
+ * - `wrong-verdict`: a record counts as unchanged or stale, and no other record explains it
  * - `missing-document`, `unexplained-document`
  * - `old-document`: a document is older than the newest record of its key
  * - `document-differs`: it has another content than the record by whose stamp it goes
@@ -23,6 +25,7 @@
  */
 export type FindingCode =
   | 'lost-in-hub'
+  | 'double-id'
   | 'unexplained-line'
   | 'content-differs'
   | 'claim-hole'
@@ -38,6 +41,7 @@ export type FindingCode =
   | 'double-verdict'
   | 'unexplained-verdict'
   | 'not-landed'
+  | 'wrong-verdict'
   | 'missing-document'
   | 'unexplained-document'
   | 'old-document'

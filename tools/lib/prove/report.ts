@@ -81,6 +81,9 @@ export function figures(proof: Proof): Rows {
     ...Object.entries(times.toConsumer).map(
       ([name, latency]) => [`due → ${name}`, latencyText(latency)] as const,
     ),
+    ...Object.entries(times.lag).map(
+      ([name, latency]) => [`egress lag: ${name}`, latencyText(latency)] as const,
+    ),
     ['drain', drainText(drain)],
     ['RU a record', `${perRecord(proof.requestUnits)} to land it`],
     [

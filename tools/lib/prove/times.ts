@@ -9,6 +9,8 @@ export interface Times {
   readonly toVerdict: Latency | null;
   /** Until the version that it made had first come to each subscriber, and was accepted. */
   readonly toConsumer: Readonly<Record<string, Latency | null>>;
+  /** From the end of the batch that made it until then; 0 where it came before its batch was closed. */
+  readonly lag: Readonly<Record<string, Latency | null>>;
 }
 
 interface Run {
@@ -24,26 +26,30 @@ interface Run {
 export function timesOf({ landed, batches, consumers, indexOf, dueOf }: Run): Times {
   const ends = new Map(batches.map(({ id, completedAt }) => [id, completedAt]));
   const verdicts = new Latencies();
-  const makers = new Map<string, number>();
+  const makers = new Map<string, { readonly due: number; readonly end: number | undefined }>();
   for (const { line, batchId, verdict, version } of landed) {
     const index = indexOf(line);
     if (index === undefined) continue;
     const due = dueOf(index);
     const end = ends.get(batchId);
     if (end !== undefined) verdicts.add(end - due);
-    if (verdict === 'upserted') makers.set(`${line.key} ${version}`, due);
+    if (verdict === 'upserted') makers.set(`${line.key} ${version}`, { due, end });
   }
-  const toConsumer = consumers.map(({ name, taken }) => {
-    const latencies = new Latencies();
+  const toConsumer: Record<string, Latency | null> = {};
+  const lag: Record<string, Latency | null> = {};
+  for (const { name, taken } of consumers) {
+    const [sinceDue, sinceEnd] = [new Latencies(), new Latencies()];
     const seen = new Set<string>();
     for (const { key, version, at } of taken) {
       const what = `${key} ${version}`;
-      const due = makers.get(what);
-      if (due === undefined || seen.has(what)) continue;
+      const maker = makers.get(what);
+      if (!maker || seen.has(what)) continue;
       seen.add(what);
-      latencies.add(at - due);
+      sinceDue.add(at - maker.due);
+      if (maker.end !== undefined) sinceEnd.add(at - maker.end);
     }
-    return [name, latencies.summary() ?? null] as const;
-  });
-  return { toVerdict: verdicts.summary() ?? null, toConsumer: Object.fromEntries(toConsumer) };
+    toConsumer[name] = sinceDue.summary() ?? null;
+    lag[name] = sinceEnd.summary() ?? null;
+  }
+  return { toVerdict: verdicts.summary() ?? null, toConsumer, lag };
 }
