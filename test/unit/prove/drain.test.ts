@@ -7,7 +7,7 @@ const ledger = (waiting: number): Promise<LedgerReport> =>
     subscriptions: [{ pending: { due: 0, trying: 0, waiting } }],
   } as unknown as LedgerReport);
 
-const done = { unclaimed: 0, open: 0, versions: 3 };
+const done = { unclaimed: 0, open: 0 };
 
 /** What is there, one after the other; the last stays. */
 function after<T>(...all: (() => Promise<T>)[]): () => Promise<T> {
@@ -20,6 +20,7 @@ const state = (versions: number) => ({ versions, received: versions, refused: 0 
 function sources(some: Partial<DrainSources>): DrainSources {
   return {
     progress: () => Promise.resolve(done),
+    versions: () => Promise.resolve(3),
     consumers: () => Promise.resolve([state(3), state(3)]),
     ledger: () => ledger(0),
     tell: () => undefined,

@@ -10,10 +10,12 @@ const LEDGER_POLL_MS = 2_000;
 
 export interface DrainSources {
   /** Behind the door. */
-  progress(): Promise<{ unclaimed: number; open: number; versions: number }>;
+  progress(): Promise<{ unclaimed: number; open: number }>;
+  /** The sum of all documents' versions. Asked once only: it reads every document. */
+  versions(): Promise<number>;
   consumers(): Promise<readonly ConsumerState[]>;
   ledger(): Promise<LedgerReport>;
-  tell(text: string): void;
+  readonly tell: (text: string) => void;
   /** Given up when nothing has moved for so long, ms. */
   readonly quietMs?: number;
 }
@@ -31,39 +33,45 @@ export interface Drain {
 export async function drain(sources: DrainSources): Promise<Drain> {
   const begin = performance.now();
   const since = (): number => Math.round(performance.now() - begin);
-  const upserted = await settled(sources, ({ unclaimed, open }) => unclaimed === 0 && open === 0);
+  const upserted = await settled(sources, async () => {
+    const { unclaimed, open } = await sources.progress();
+    return {
+      done: unclaimed === 0 && open === 0,
+      state: `${unclaimed} events to be claimed, ${open} batches open`,
+    };
+  });
   if (!upserted) return { done: false };
   const upsertedMs = since();
-  const delivered = await settled(sources, ({ versions }, states) =>
-    states.every((state) => state.versions >= versions),
-  );
+  let versions: number | undefined;
+  const delivered = await settled(sources, async () => {
+    const all = (versions ??= await sources.versions());
+    const states = await sources.consumers();
+    return {
+      done: states.every((state) => state.versions >= all),
+      state: `of ${all} versions told: ${states.map((state) => state.versions).join(' and ')}`,
+    };
+  });
   const deliveredMs = since();
   const done = await nothingPending(sources);
   return { done: delivered && done, upsertedMs, ...(delivered ? { deliveredMs } : {}) };
 }
 
-type Condition = (
-  progress: Awaited<ReturnType<DrainSources['progress']>>,
-  states: readonly ConsumerState[],
-) => boolean;
-
-async function settled(sources: DrainSources, condition: Condition): Promise<boolean> {
-  let last = { text: '', at: performance.now() };
+/** Asks until all is done; false when nothing has moved for long. */
+async function settled(
+  { tell, quietMs = QUIET_MS }: Pick<DrainSources, 'quietMs'> & { tell: (text: string) => void },
+  look: () => Promise<{ done: boolean; state: string }>,
+): Promise<boolean> {
+  let last = { state: '', at: performance.now() };
   for (;;) {
     // A store that is just being restarted is asked again.
-    const progress = await sources.progress().catch(() => undefined);
-    const states = await sources.consumers();
-    if (progress && condition(progress, states)) return true;
+    const seen = await look().catch(() => undefined);
+    if (seen?.done) return true;
     const now = performance.now();
-    const text = JSON.stringify([progress, states.map(({ versions, received }) => [versions, received])]);
-    if (progress && text !== last.text) {
-      last = { text, at: now };
-      sources.tell(
-        `  ${progress.unclaimed} events to be claimed, ${progress.open} batches open, ${progress.versions} versions; ` +
-          `told: ${states.map(({ versions }) => versions).join(' and ')}`,
-      );
+    if (seen && seen.state !== last.state) {
+      last = { state: seen.state, at: now };
+      tell(`  ${seen.state}`);
     }
-    if (now - last.at > (sources.quietMs ?? QUIET_MS)) return false;
+    if (now - last.at > quietMs) return false;
     await delay(POLL_MS);
   }
 }

@@ -124,6 +124,7 @@ class Run {
     watcher.tell(`${load.accepted} records accepted; waiting until they are landed and delivered`);
     const drained = await drain({
       progress: () => this.stores.progress(),
+      versions: () => this.stores.versions(),
       consumers: () => consumers.states(),
       ledger: () => this.api.ledger(),
       tell: (text) => watcher.tell(text),

@@ -31,8 +31,8 @@ export class Stores {
     return resources;
   }
 
-  /** How far the claims reach, how many batches are not closed, how many versions there are. */
-  async progress(): Promise<{ unclaimed: number; open: number; versions: number }> {
+  /** How many events are not claimed, how many batches not closed. */
+  async progress(): Promise<{ unclaimed: number; open: number }> {
     const ends = await this.query<{ partition: string; last: number }>(
       'batches',
       'SELECT c.claim.partition, MAX(c.claim.last) AS last FROM c WHERE IS_DEFINED(c.claim.first) GROUP BY c.claim.partition',
@@ -41,16 +41,21 @@ export class Stores {
       'batches',
       'SELECT VALUE COUNT(1) FROM c WHERE c.status IN ("accepted", "running")',
     );
-    const [versions = 0] = await this.query<number>(
-      'documents',
-      'SELECT VALUE SUM(c._hw.version) FROM c WHERE IS_DEFINED(c._hw)',
-    );
     let unclaimed = 0;
     for (const { partition, begin, last } of await this.extents()) {
       const end = ends.find((one) => one.partition === partition)?.last ?? begin - 1;
       unclaimed += Math.max(0, last - end);
     }
-    return { unclaimed, open, versions };
+    return { unclaimed, open };
+  }
+
+  /** The sum of all documents' versions. */
+  async versions(): Promise<number> {
+    const [versions = 0] = await this.query<number>(
+      'documents',
+      'SELECT VALUE SUM(c._hw.version) FROM c WHERE IS_DEFINED(c._hw)',
+    );
+    return versions;
   }
 
   private async extents(): Promise<{ partition: string; begin: number; last: number }[]> {
