@@ -25,6 +25,7 @@ function sources(some: Partial<DrainSources>): DrainSources {
     ledger: () => ledger(0),
     tell: () => undefined,
     quietMs: 20,
+    pollMs: 5,
     ...some,
   };
 }

@@ -5,8 +5,8 @@ import type { ConsumerState } from './consumers';
 /** Usually: a request of a worker that was killed has a lease of 20 s, ms. */
 const QUIET_MS = 60_000;
 const POLL_MS = 500;
-/** The ledger reads every document. */
-const LEDGER_POLL_MS = 2_000;
+/** The ledger reads every document: so much more seldom it is asked. */
+const LEDGER_POLLS = 4;
 
 export interface DrainSources {
   /** Behind the door. */
@@ -14,10 +14,12 @@ export interface DrainSources {
   /** The sum of all documents' versions. Asked once only: it reads every document. */
   versions(): Promise<number>;
   consumers(): Promise<readonly ConsumerState[]>;
-  ledger(): Promise<LedgerReport>;
+  readonly ledger: () => Promise<LedgerReport>;
   readonly tell: (text: string) => void;
   /** Given up when nothing has moved for so long, ms. */
   readonly quietMs?: number;
+  /** Between two questions, ms. */
+  readonly pollMs?: number;
 }
 
 export interface Drain {
@@ -58,7 +60,7 @@ export async function drain(sources: DrainSources): Promise<Drain> {
 
 /** Asks until all is done; false when nothing has moved for long. */
 async function settled(
-  { tell, quietMs = QUIET_MS }: Pick<DrainSources, 'quietMs'> & { tell: (text: string) => void },
+  { tell, quietMs = QUIET_MS, pollMs = POLL_MS }: Pick<DrainSources, 'tell' | 'quietMs' | 'pollMs'>,
   look: () => Promise<{ done: boolean; state: string }>,
 ): Promise<boolean> {
   let last = { state: '', at: performance.now() };
@@ -72,18 +74,19 @@ async function settled(
       tell(`  ${seen.state}`);
     }
     if (now - last.at > quietMs) return false;
-    await delay(POLL_MS);
+    await delay(pollMs);
   }
 }
 
 /** An attempt that was answered may not be stored yet, or have been another's. */
-async function nothingPending(sources: DrainSources): Promise<boolean> {
-  for (
-    const end = performance.now() + (sources.quietMs ?? QUIET_MS);
-    performance.now() < end;
-    await delay(LEDGER_POLL_MS)
-  ) {
-    const report = await sources.ledger().catch(() => undefined);
+async function nothingPending({
+  ledger,
+  quietMs = QUIET_MS,
+  pollMs = POLL_MS,
+}: Pick<DrainSources, 'ledger' | 'quietMs' | 'pollMs'>): Promise<boolean> {
+  const end = performance.now() + quietMs;
+  for (; performance.now() < end; await delay(LEDGER_POLLS * pollMs)) {
+    const report = await ledger().catch(() => undefined);
     if (!report) continue;
     const pending = report.subscriptions.reduce(
       (sum, { pending: { due, trying, waiting } }) => sum + due + trying + waiting,
