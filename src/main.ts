@@ -126,7 +126,7 @@ app.hook.appStart(async () => {
   await Promise.race([cosmos.ready().catch(() => undefined), sleep(RESOURCES_MS, undefined, { ref: false })]);
 });
 
-registerIngest(ingest);
+registerIngest(ingest, chained.claims);
 registerIngress(ingress);
 registerSubscriptions(owners, egress);
 registerDeliveries(config, owners, egress, datasets);

@@ -16,6 +16,8 @@ import { fc } from '../support/properties';
 
 const HOUR = 3_600_000;
 
+const NO_CLAIMS = { byId: () => Promise.resolve(undefined) };
+
 const reception = (content: string): Reception => ({
   dataset: 'readings',
   schemaVersion: '1+a',
@@ -99,7 +101,7 @@ const property = (leavesOld: boolean) =>
       const probe = new Stores(() => Promise.resolve(), false);
       await reserve(probe.deps(), reception('X'), 'key');
       for (const name of probe.inbox.keys()) stores.inbox.set(name, stores.now - 2 * HOUR);
-      const sweep = createSweepInbox(deps);
+      const sweep = createSweepInbox(deps, NO_CLAIMS);
       const outcomes = requests.map((content) =>
         reserve(deps, reception(content), 'key').then(
           ({ batch }) => ({ content, batch }),
@@ -138,7 +140,7 @@ test('what no open batch names goes after an hour; the rest stays', async () => 
   stores.inbox.set(inboxName(batch.id, 'other content'), stores.now);
   stores.inbox.set(inboxName('f'.repeat(32), 'X'), stores.now);
   const named = inboxName(batch.id, batch.contentHash);
-  const sweep = createSweepInbox(deps);
+  const sweep = createSweepInbox(deps, NO_CLAIMS);
   await sweep(undefined, {} as InvocationContext);
   expect(stores.inbox.size).toBe(4);
   stores.now += HOUR + 1;
