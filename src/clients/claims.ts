@@ -96,7 +96,7 @@ export function createClaims(container: () => Promise<Container>): Claims {
 
     async around(partition, receivedAt) {
       return query(
-        `SELECT VALUE c.claim FROM c JOIN p IN c.claim.parts WHERE c.claim.partition = @partition AND p["from"] <= @at AND p["to"] >= @at`,
+        `SELECT VALUE c.claim FROM c WHERE c.claim.partition = @partition AND EXISTS(SELECT VALUE p FROM p IN c.claim.parts WHERE p["from"] <= @at AND p["to"] >= @at)`,
         [
           { name: '@partition', value: partition },
           { name: '@at', value: receivedAt },

@@ -5,7 +5,7 @@ import {
   type EventHubClientOptions,
   type ReceivedEventData,
 } from '@azure/event-hubs';
-import type { IngressEvent, Packet } from '../domain/ingress/packet';
+import { bytesOf, type IngressEvent, type Packet } from '../domain/ingress/packet';
 import { managedIdentity, type Connection } from './connection';
 import { once } from './once';
 
@@ -112,8 +112,7 @@ function messageOf({ body, properties }: Packet): Message {
 const toEvent = (event: ReceivedEventData): IngressEvent => ({
   sequenceNumber: event.sequenceNumber,
   enqueuedAt: event.enqueuedTimeUtc.getTime(),
-  // What is no bytes the door has not sent.
-  body: Buffer.isBuffer(event.body) ? event.body : Buffer.alloc(0),
+  body: bytesOf(event.body),
   properties: event.properties ?? {},
 });
 

@@ -75,6 +75,8 @@ export const problems = {
   'idempotency-key-reused': { status: 422, title: 'The idempotency key belongs to other content' },
   /** More batches are in flight than configured; `Retry-After` says when to come back. */
   'too-many-batches': { status: 429, title: 'Too many batches are in flight' },
+  /** More records wait for the hub than fit into the memory; `Retry-After` says when to come back. */
+  'too-many-records': { status: 429, title: 'Too many records are waiting' },
   /** A fault on our side; the request may be sent again with the same idempotency key. */
   'internal-error': { status: 500, title: 'Something went wrong on our side' },
   /** A store that the request needs does not answer; the request may be sent again with the same idempotency key. */

@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types';
 import { DATASET_NAME } from '../dataset';
 import type { RedriveLine } from '../ingest/framing/ndjson';
 
@@ -33,6 +34,12 @@ export interface IngressEvent {
 
 /** `{declared version}+{first 8 hex digits of the schema's SHA-256}` */
 const SCHEMA_VERSION = /^\d{1,20}\+[0-9a-f]{8}$/;
+
+/** An event's body as it is handed over: what is no bytes the door has not sent. */
+export function bytesOf(body: unknown): Buffer {
+  if (Buffer.isBuffer(body)) return body;
+  return isUint8Array(body) ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : Buffer.alloc(0);
+}
 
 /** How a line begins; nothing else begins so. */
 const LINE_BEGIN = Buffer.from('{"origin":{"batchId":"');

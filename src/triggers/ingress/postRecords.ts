@@ -14,8 +14,18 @@ import type { IngressTriggerDeps } from './deps';
 /** Records of one request. */
 export const MAX_RECORDS = 100;
 
-/** Bytes of one request: an event of Event Hubs holds 1 MiB. */
+/** Bytes of one request. */
 export const MAX_BYTES = 1_000_000;
+
+/**
+ * Bytes of a record's line: an event of Event Hubs holds 1 MiB with its properties
+ * (https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas). A line may be longer than what was sent, such as that
+ * of 1e20. One that does not fit would fail with all that travel with it, and each time it is sent again.
+ */
+export const MAX_LINE_BYTES = 1_020_000;
+
+/** Bytes that may wait for the hub before requests are refused: they are in memory. */
+export const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 
 interface Accepted {
   readonly line: string;
@@ -28,11 +38,12 @@ interface Accepted {
  * hub has stored them: then, and not before, they are answered. All of them or none; of a request that ends without an
  * answer some may be accepted.
  * @throws Problem `unknown-dataset`, `unsupported-media-type`, `malformed-body`, `empty-batch`, `batch-too-large`,
- *   `invalid-records`
+ *   `invalid-records`, `too-many-records`, `store-unavailable`
  */
 export function createPostRecords(deps: IngressTriggerDeps): Handler {
   const { ingest, packets } = deps;
   return async (request) => {
+    if (packets.waiting > MAX_WAITING_BYTES) throw overloaded(packets.waiting);
     const dataset = datasetOf(request, ingest.schemas.all);
     formatOf(request, ['json']);
     const body = parse(await bodyOf(request, MAX_BYTES));
@@ -50,14 +61,26 @@ export function createPostRecords(deps: IngressTriggerDeps): Handler {
   };
 }
 
+const overloaded = (waiting: number): Problem =>
+  new Problem(
+    'too-many-records',
+    `${waiting} bytes wait for the hub; no more are taken while there are more than ${MAX_WAITING_BYTES}.`,
+    { limit: MAX_WAITING_BYTES },
+    { 'Retry-After': '1' },
+  );
+
 /** @throws Problem `store-unavailable` when the hub may not have all of them */
 async function published(sends: readonly Promise<void>[]): Promise<void> {
   const results = await Promise.allSettled(sends);
   const failed = results.find((result) => result.status === 'rejected');
-  if (!failed) return;
-  throw new Problem(
+  if (failed) throw unavailable(failed.reason);
+}
+
+function unavailable(reason: unknown): Problem {
+  const { code } = (reason ?? {}) as { code?: unknown };
+  return new Problem(
     'store-unavailable',
-    `The hub did not answer (${String((failed.reason as { code?: unknown }).code ?? failed.reason)}). Send the request again: what was stored all the same is the same content once more.`,
+    `The hub did not answer (${String(code ?? reason)}). Send the request again: what was stored all the same is the same content once more.`,
     {},
     { 'Retry-After': '1' },
   );
@@ -80,7 +103,9 @@ async function acceptAll(
   records: readonly Json[],
 ): Promise<Accepted[]> {
   const { dataset, check } = await ingest.schemas.at(name, schemaVersion);
-  const partitions = await ingress.hub.partitions();
+  const partitions = await ingress.hub.partitions().catch((error: unknown) => {
+    throw unavailable(error);
+  });
   const time = new Date(receivedAt).toISOString();
   const invalid: { readonly index: number; readonly errors: readonly RecordError[] }[] = [];
   const accepted = records.flatMap((record, index): Accepted[] => {
@@ -91,7 +116,11 @@ async function acceptAll(
     }
     const partition = partitions[bucketOf(result.valid.key) % partitions.length] as string;
     const id = makeRecordId(ingest.config.signingKey, { receivedAt, partition }, randomUUID());
-    return [{ id, partition, line: recordLine(id, time, JSON.stringify(record)) }];
+    const line = recordLine(id, time, JSON.stringify(record));
+    const bytes = Buffer.byteLength(line);
+    if (bytes > MAX_LINE_BYTES)
+      throw tooLarge(`Record ${index} is ${bytes} bytes long as it is stored.`, MAX_LINE_BYTES, 'bytes');
+    return [{ id, partition, line }];
   });
   if (invalid.length === 0) return accepted;
   const [first] = invalid;
