@@ -1,4 +1,3 @@
-import { isUint8Array } from 'node:util/types';
 import { DATASET_NAME } from '../dataset';
 import type { RedriveLine } from '../ingest/framing/ndjson';
 
@@ -38,7 +37,8 @@ const SCHEMA_VERSION = /^\d{1,20}\+[0-9a-f]{8}$/;
 /** An event's body as it is handed over: what is no bytes the door has not sent. */
 export function bytesOf(body: unknown): Buffer {
   if (Buffer.isBuffer(body)) return body;
-  return isUint8Array(body) ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : Buffer.alloc(0);
+  if (!(body instanceof Uint8Array)) return Buffer.alloc(0);
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
 }
 
 /** How a line begins; nothing else begins so. */
