@@ -1,4 +1,4 @@
-import { createChains } from '../../../src/activities/ingress/chain';
+import { createChains, type Chains } from '../../../src/activities/ingress/chain';
 import type { IngressDeps } from '../../../src/activities/ingress/deps';
 import type { Claims } from '../../../src/clients/claims';
 import type { Make } from '../../support/ingress-model';
@@ -144,6 +144,36 @@ const MISTAKES: [chain: string, fault: RegExp, schedule: Schedule][] = [
           return claim;
         },
       })),
+    },
+  ],
+  [
+    'begins where the hub begins when it is asked',
+    /The head is at \d+, but 0 is not claimed/,
+    {
+      make: seeing(({ claims, hub }) => ({
+        claims: {
+          ...claims,
+          head: async (chain) => {
+            const head = await claims.head(chain);
+            if (head !== undefined) return head;
+            const { begin } = await hub.extent(chain.partition);
+            await claims.advance(chain, begin);
+            return begin;
+          },
+        },
+      })),
+    },
+  ],
+  [
+    'forgets the claims of a hub that is gone',
+    /is not reserved as it says/,
+    {
+      make: (deps) => {
+        const claims = { ...deps.claims, epochs: () => Promise.resolve([]) };
+        const forgetful = createChains({ ...deps, claims });
+        const claimLeftBehind: Chains['claimLeftBehind'] = (...of) => forgetful.claimLeftBehind(...of);
+        return { ...createChains(deps), claimLeftBehind };
+      },
     },
   ],
   [
