@@ -1,5 +1,4 @@
-import type { StoredBatch } from '../../clients/batches';
-import { CONTENT_TYPES, headerOf, type BatchHeader } from '../../domain/ingest/batch';
+import { CONTENT_TYPES } from '../../domain/ingest/batch';
 import {
   bodyName,
   claimId,
@@ -27,30 +26,20 @@ export async function storeBodies(
 }
 
 /**
- * Reserves and starts the batches of a claim. May run twice, and long after the claim was made: its bodies are there.
+ * Reserves and starts the batches of a claim. May run twice, and long after the claim was made: its bodies are there. Whoever
+ * reserves a batch starts it; what was reserved and not started the sweep starts, like any batch.
  * @param isOwn the claim was made just now, so that nobody has reserved them
  */
 export async function settle(
-  deps: IngressDeps,
+  { batches }: Pick<IngressDeps, 'batches'>,
   claim: Claim,
   start: StartBatch,
   isOwn: boolean,
 ): Promise<void> {
   for (const part of claim.parts) {
     const header = headerOfPart(claim, part);
-    const known = isOwn ? undefined : await deps.batches.read(header.id);
-    const { batch, etag } = known ?? (await reserve(deps, header));
-    if (batch.status !== 'accepted') continue;
-    try {
-      await start({ header: headerOf(batch), etag });
-    } catch {
-      // Like any batch that was accepted and not started, the sweep starts it.
-    }
+    if (!isOwn && (await batches.read(header.id))) continue;
+    const reserved = await batches.reserve({ ...header, status: 'accepted' });
+    if (reserved.created) await start({ header, etag: reserved.etag }).catch(() => undefined);
   }
-}
-
-async function reserve({ batches }: IngressDeps, header: BatchHeader): Promise<StoredBatch> {
-  const batch = { ...header, status: 'accepted' } as const;
-  const reserved = await batches.reserve(batch);
-  return reserved.created ? { batch, etag: reserved.etag } : reserved.existing;
 }
