@@ -4,7 +4,8 @@ import type { IngressEvent } from '../../src/domain/ingress/packet';
 import type { Claims } from '../../src/clients/claims';
 import type { TriggerDeps } from '../../src/triggers/ingest/deps';
 import { createSweepInbox } from '../../src/triggers/ingest/sweep';
-import { Dice, IngressProcess, IngressWorld, type Make } from './ingress-model';
+import { Dice, IngressWorld } from './ingress-model';
+import { IngressProcess, type Make } from './ingress-process';
 
 export interface Schedule {
   readonly make: Make;

@@ -1,7 +1,7 @@
 import { createChains, type Chains } from '../../../src/activities/ingress/chain';
 import type { IngressDeps } from '../../../src/activities/ingress/deps';
 import type { Claims } from '../../../src/clients/claims';
-import type { Make } from '../../support/ingress-model';
+import type { Make } from '../../support/ingress-process';
 import { happens, type Schedule } from '../../support/ingress-schedule';
 
 /**
