@@ -14,12 +14,14 @@ const PROBE_SECONDS = 10;
 const MAX_P99_MS = 100;
 const SEARCH = { start: 500, most: 32_000, tolerance: 0.08 };
 const CONFIRM = { step: 0.1, tries: 6 };
+/** A probe that misses is repeated: a machine that is busy for a moment must not decide. */
+const PROBES = 2;
 const WARM_UP = { rate: 300, seconds: 10 };
 const SEED = 15;
 
 export const headroom: Bench = {
   name: 'headroom',
-  what: `the highest rate at which the records door accepts products, one in each request, for ${HOLD_SECONDS} s with a p99 of at most ${MAX_P99_MS} ms, over ${CONNECTIONS} connections: an open loop at a constant rate, the time counted from the moment at which a record was due. Found by probes of ${PROBE_SECONDS} s, each on a store of its own after a warm-up, and then held. Beside it what a bare Node server holds under the same load, which reads the body and answers 202: \`ofBare\` is the one as a share of the other.`,
+  what: `the highest rate at which the records door accepts products, one in each request, for ${HOLD_SECONDS} s with a p99 of at most ${MAX_P99_MS} ms, over ${CONNECTIONS} connections: an open loop at a constant rate, the time counted from the moment at which a record was due. Found by probes of ${PROBE_SECONDS} s, each on a store of its own after a warm-up, of which one in ${PROBES} has to hold, and then held. Beside it what a bare Node server holds under the same load, which reads the body and answers 202: \`ofBare\` is the one as a share of the other.`,
   measuresNot:
     'whether everything behind the door keeps up with it for longer: records that are accepted wait in the hub. The load comes from the same processors, and its share is in both rates.',
   thresholds: {},
@@ -53,16 +55,20 @@ async function highest(
   probe: (rate: number, seconds: number) => Promise<Probe>,
 ): Promise<Highest> {
   let last: Probe | undefined;
+  const once = async (rate: number, seconds: number): Promise<boolean> => {
+    last = await probe(rate, Math.max(1, seconds * context.scale));
+    const good = isHeld(last.result);
+    const { latency, accepted, due } = last.result;
+    context.note(
+      `  ${name}: ${rate} a second for ${seconds * context.scale} s: ${accepted} of ${due}, p99 ${latency?.p99 ?? '-'} ms${good ? '' : ', not held'}`,
+    );
+    return good;
+  };
   const holds =
     (seconds: number) =>
     async (rate: number): Promise<boolean> => {
-      last = await probe(rate, Math.max(1, seconds * context.scale));
-      const good = isHeld(last.result);
-      const { latency, accepted, due } = last.result;
-      context.note(
-        `  ${name}: ${rate} a second for ${seconds * context.scale} s: ${accepted} of ${due}, p99 ${latency?.p99 ?? '-'} ms${good ? '' : ', not held'}`,
-      );
-      return good;
+      for (let left = PROBES; left > 0; left--) if (await once(rate, seconds)) return true;
+      return false;
     };
   const found = await highestHeld(holds(PROBE_SECONDS), SEARCH);
   const rate = await confirmed(holds(HOLD_SECONDS), found, CONFIRM);

@@ -12,7 +12,7 @@ test('what is written is read, in order', async () => {
   const file = join(folder, 'good');
   const log = new LoadLog(file, header);
   for (let index = 0; index < 10_000; index++) {
-    if (index % 7 === 0) log.lost(index);
+    if (index % 7 === 0) log.unknown(index);
     log.accepted(index, `id-${index}`, index * 1.4);
   }
   await log.close();
@@ -21,7 +21,7 @@ test('what is written is read, in order', async () => {
   const lines = await Array.fromAsync(read.lines);
   expect(lines).toHaveLength(10_000 + 1_429);
   expect(lines.slice(0, 3)).toEqual([
-    { kind: 'lost', index: 0 },
+    { kind: 'unknown', index: 0 },
     { kind: 'accepted', index: 0, id: 'id-0', at: 0 },
     { kind: 'accepted', index: 1, id: 'id-1', at: 1 },
   ]);
@@ -35,6 +35,6 @@ test('a log that ends in the middle of a line is none', async () => {
 
 test('a log that cannot be written is an error', async () => {
   const log = new LoadLog(join(folder, 'none', 'log'), header);
-  log.lost(1);
+  log.unknown(1);
   await expect(log.close()).rejects.toThrow('ENOENT');
 });

@@ -22,7 +22,7 @@ export class Latencies {
   summary(): Latency | undefined {
     if (this.histogram.totalCount === 0) return undefined;
     const at = (percentile: number): number => this.histogram.getValueAtPercentile(percentile) / 1_000;
-    return { p50: at(50), p99: at(99), p999: at(99.9), max: this.histogram.maxValue / 1_000 };
+    return { p50: at(50), p99: at(99), p999: at(99.9), max: at(100) };
   }
 
   reset(): void {

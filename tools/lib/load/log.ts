@@ -17,20 +17,23 @@ export interface AcceptedLine {
   readonly at: number;
 }
 
-/** A request that was sent and not answered: its record may be there once more, under an id that nobody knows. */
-export interface LostLine {
-  readonly kind: 'lost';
+/**
+ * A request that was not answered, or with 5xx: its record may be there, under an id that nobody knows, and once more when
+ * it was sent again.
+ */
+export interface UnknownLine {
+  readonly kind: 'unknown';
   readonly index: number;
 }
 
-export type LogLine = AcceptedLine | LostLine;
+export type LogLine = AcceptedLine | UnknownLine;
 
 /** Bytes of text that are gathered before they are written. */
 const GATHER = 64 * 1024;
 
 /**
  * Which record was accepted under which id: a line of JSON (the header), then `<index> <id> <ms>` for each 202 and
- * `<index> -` for each request that was sent and not answered, in the order in which they came.
+ * `<index> -` for each request of which nobody knows what it did, in the order in which they came.
  */
 export class LoadLog {
   private readonly stream: WriteStream;
@@ -48,7 +51,7 @@ export class LoadLog {
     this.write(`${index} ${id} ${Math.round(at)}\n`);
   }
 
-  lost(index: number): void {
+  unknown(index: number): void {
     this.write(`${index} -\n`);
   }
 
@@ -97,7 +100,7 @@ export async function readLog(file: string): Promise<ReadLog> {
 function lineOf(text: string, file: string): LogLine {
   const [index = '', id = '', at = ''] = text.split(' ');
   if (!/^\d+$/.test(index) || id === '') throw new Error(`${file} has a line that is none: ${text}`);
-  if (id === '-') return { kind: 'lost', index: Number(index) };
+  if (id === '-') return { kind: 'unknown', index: Number(index) };
   if (!/^\d+$/.test(at)) throw new Error(`${file} has a line that is none: ${text}`);
   return { kind: 'accepted', index: Number(index), id, at: Number(at) };
 }

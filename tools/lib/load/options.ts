@@ -22,6 +22,8 @@ export interface LoadOptions {
   readonly log?: string;
   /** Ends it early; what is not accepted by then is unanswered. */
   readonly signal?: AbortSignal;
+  /** Before the first record is due, which will be at `begin` (ms since the epoch). */
+  readonly onBegin?: (begin: number) => void;
   /** Once a second. */
   readonly onSecond?: (second: Second) => void;
 }
@@ -80,6 +82,8 @@ export interface LoadResult {
   readonly acceptedPerSecond: number;
   /** Answers 429 and 503; their records were sent again. */
   readonly refused: number;
+  /** Other answers 5xx; their records were sent again, too. */
+  readonly serverErrors: number;
   /** Connections lost before the answer; their records were sent again, and may have been accepted twice. */
   readonly lost: number;
   /** Attempts to connect that failed: nothing was sent. */

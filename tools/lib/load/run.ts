@@ -9,7 +9,7 @@ import { Tally } from './tally';
 
 /** A connection that could not be made rests for so long, ms: many would otherwise knock thousands of times a second. */
 const REST_MS = 250;
-/** What a 429 or 503 without a readable `Retry-After` asks for, and the most that is granted, ms. */
+/** What a 429 or 5xx without a readable `Retry-After` asks for, and the most that is granted, ms. */
 const RETRY_AFTER_MS = { default: 1_000, most: 60_000 } as const;
 const SECOND_MS = 1_000;
 /** Until the first record is due: the code is to be there by then, ms. */
@@ -70,6 +70,7 @@ class Load {
     this.total = Math.round(rate * duration);
     const header = { dataset, seed, ids, rate, begin: performance.timeOrigin + this.begin };
     this.records = productRecords(header);
+    options.onBegin?.(header.begin);
     this.log = options.log === undefined ? undefined : new LoadLog(options.log, header);
     const url = new URL(`${to}/api/datasets/${encodeURIComponent(dataset)}/records`);
     this.head =
@@ -82,7 +83,9 @@ class Load {
     );
     for (const connection of this.connections) this.idle.push(connection);
     this.finished = new Promise((resolve) => (this.finish = resolve));
-    this.after(duration * SECOND_MS + (options.graceMs ?? LOAD_DEFAULTS.graceMs), () => this.finish());
+    this.after(LEAD_MS + duration * SECOND_MS + (options.graceMs ?? LOAD_DEFAULTS.graceMs), () =>
+      this.finish(),
+    );
     this.seconds = setInterval(() => this.second(), SECOND_MS);
     if (signal?.aborted) this.finish();
     signal?.addEventListener('abort', () => this.finish(), { once: true });
@@ -99,7 +102,10 @@ class Load {
     // Due, and never sent.
     const due = this.dueAt(end);
     for (; this.next < due; this.next++) this.open.add(this.job(this.next));
-    for (const job of this.open) this.tally.unanswered(end - job.due);
+    for (const { index, due, attempts } of this.open) {
+      this.tally.unanswered(end - due);
+      if (attempts > 0) this.log?.unknown(index);
+    }
     await this.log?.close();
     return this.tally.result(this.options, performance.timeOrigin + this.begin, end - this.begin, due);
   }
@@ -161,7 +167,7 @@ class Load {
     if (outcome.kind === 'answered') this.answered(job, outcome.answer, now);
     else {
       this.again.push(job);
-      if (outcome.kind === 'lost') this.log?.lost(job.index);
+      if (outcome.kind === 'lost') this.log?.unknown(job.index);
       this.tally.failedAttempt(outcome.kind);
     }
     if (outcome.kind === 'unconnected') this.after(REST_MS, () => this.release(connection));
@@ -178,7 +184,8 @@ class Load {
   private answered(job: Job, { status, body, retryAfter }: Answer, now: number): void {
     const id = status === 202 ? idOf(body) : undefined;
     this.tally.answer(status, body, id !== undefined);
-    if (status === 429 || status === 503) {
+    if (status >= 500) this.log?.unknown(job.index);
+    if (status === 429 || status >= 500) {
       const wait = retryAfterMs(retryAfter ?? null, Date.now()) ?? RETRY_AFTER_MS.default;
       this.after(Math.min(wait, RETRY_AFTER_MS.most), () => {
         this.again.push(job);

@@ -12,7 +12,15 @@ export class Tally {
   private readonly within = new Latencies();
   private readonly delays = new Latencies();
   private readonly cpu = process.cpuUsage();
-  private counts = { accepted: 0, refused: 0, failed: 0, lost: 0, unconnected: 0, unanswered: 0 };
+  private counts = {
+    accepted: 0,
+    refused: 0,
+    serverErrors: 0,
+    failed: 0,
+    lost: 0,
+    unconnected: 0,
+    unanswered: 0,
+  };
   private before = { ...this.counts, due: 0 };
   private seconds = 0;
   private firstFailure: string | undefined;
@@ -23,7 +31,8 @@ export class Tally {
     if (good) return;
     if (status === 429 || status === 503) this.counts.refused++;
     else {
-      this.counts.failed++;
+      if (status >= 500) this.counts.serverErrors++;
+      else this.counts.failed++;
       this.firstFailure ??= `${status} ${Buffer.from(body, 'latin1').toString('utf8').slice(0, SHOWN)}`;
     }
   }
@@ -53,7 +62,7 @@ export class Tally {
     const latency = this.within.summary();
     this.within.reset();
     this.before = { ...counts, due };
-    const errors = (of: typeof counts): number => of.failed + of.lost + of.unconnected;
+    const errors = (of: typeof counts): number => of.failed + of.serverErrors + of.lost + of.unconnected;
     return {
       second: ++this.seconds,
       due: due - before.due,

@@ -57,7 +57,10 @@ export function loadText(result: LoadResult): string {
     ['accepted', `${count(result.accepted)}, ${count(result.acceptedPerSecond)} a second`],
     ['latency', `${times(latency)}, from the moment at which a record was due`],
     ['answers', answers.join(', ') || 'none'],
-    ['sent again', `${count(result.retried)}: ${count(result.refused)} refused, ${count(result.lost)} lost`],
+    [
+      'sent again',
+      `${count(result.retried)}: ${count(result.refused)} refused, ${count(result.serverErrors)} failed in the server, ${count(result.lost)} lost`,
+    ],
     ['not accepted', `${count(result.failed)} failed, ${count(result.unanswered)} unanswered`],
     ['generator', `${cpuMsPerRequest ?? '-'} ms of CPU a request; sent late by ${times(ownDelay)}`],
     ...(firstFailure === null ? [] : [['first failure', firstFailure] as const]),
