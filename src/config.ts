@@ -10,6 +10,8 @@ export interface Config {
   readonly ingress: {
     readonly hub: string;
     readonly consumerGroup: string;
+    /** By which the app reads what no trigger has delivered: the platform lets nobody else read in the trigger's group. */
+    readonly readGroup: string;
     /** Between two sends to one partition, ms. */
     readonly pauseMs: number;
   };
@@ -196,6 +198,7 @@ export function readConfig(env: Environment): Config {
     ingress: {
       hub: settings.text('HEADWATER_INGRESS_HUB', 'ingress'),
       consumerGroup: settings.text('HEADWATER_INGRESS_CONSUMER_GROUP', '$Default'),
+      readGroup: settings.text('HEADWATER_INGRESS_READ_GROUP', 'gaps'),
       pauseMs: settings.integer('HEADWATER_INGRESS_PAUSE_MS', 20, 0, 1_000),
     },
     signingKey: settings.secret('HEADWATER_SIGNING_KEY', 32),

@@ -145,7 +145,7 @@ app.hook.appStart(async () => {
   await Promise.race([cosmos.ready().catch(() => undefined), sleep(RESOURCES_MS, undefined, { ref: false })]);
 });
 
-registerIngest(ingest, pressure);
+registerIngest(ingest, chained.claims, pressure);
 registerIngress(ingress);
 registerSubscriptions(owners, egress);
 registerDeliveries(config, owners, egress, datasets);

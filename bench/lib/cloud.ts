@@ -68,7 +68,10 @@ export async function startCloud(
         HEADWATER_ALLOW_LOCAL_WEBHOOKS: 'true',
         ...settings,
       },
-      hubs: { [HUB]: { partitions: PARTITIONS }, ingress: { partitions: PARTITIONS } },
+      hubs: {
+        [HUB]: { partitions: PARTITIONS },
+        ingress: { partitions: PARTITIONS, consumerGroups: ['gaps'] },
+      },
       ...(setup === 'engine' ? { stores: [] } : {}),
     });
     await cloud.ready('functions');

@@ -83,7 +83,7 @@ export function readEventHubsSettings(section: Record<string, unknown>): EventHu
 
 function maxWait(value: unknown): number {
   const [, hours, minutes, seconds] =
-    /^(\d\d):(\d\d):(\d\d(?:\.\d+)?)$/.exec(typeof value === 'string' ? value : '') ?? [];
+    /^(\d\d):([0-5]\d):([0-5]\d(?:\.\d{1,7})?)$/.exec(typeof value === 'string' ? value : '') ?? [];
   const time = (Number(hours) * 3_600 + Number(minutes) * 60 + Number(seconds)) * 1_000;
   if (time <= LONGEST_MAX_WAIT_MS) return time;
   throw new Error('host.json: extensions.eventHubs.maxWaitTime must be a time span of at most 00:10:00.');

@@ -118,7 +118,8 @@ export class PartitionPump {
     };
     return new Promise((resolve, reject) => {
       let busy: Promise<void> = Promise.resolve();
-      const group = new Group(settings);
+      // A function that is called for each event does not wait for others.
+      const group = new Group(trigger.single ? { ...settings, minEventBatchSize: 1 } : settings);
       let ended = false;
       const end = async (error?: Error): Promise<void> => {
         if (ended) return;

@@ -6,8 +6,11 @@ const INGEST_MS = 500;
 /** Of this process's time: with less in use there is enough for both. */
 const USED = 0.7;
 
-/** How long (ms) the use of time is measured at least. */
-const SAMPLE_MS = 250;
+/**
+ * How long (ms) the use of time is measured at least; so long, too, egress holds back before it is looked again. While it
+ * does, only ingest uses time: where that is little, egress gets most of the rest.
+ */
+const SAMPLE_MS = 100;
 
 /** While both want the machine, egress may begin something for so long (ms) of each second: it never stands still. */
 const WINDOW_MS = 50;
@@ -59,7 +62,7 @@ export class Priority {
     if (!this.held) return 0;
     const now = this.now();
     const into = now % PERIOD_MS;
-    return into < WINDOW_MS ? 0 : now - into + PERIOD_MS;
+    return into < WINDOW_MS ? 0 : now + Math.min(SAMPLE_MS, PERIOD_MS - into);
   }
 
   /** Resolves when egress may go on. */

@@ -54,7 +54,13 @@ export interface Blobs {
     options?: BlobOptions,
   ): Promise<'created' | 'exists'>;
   /** Writes a blob, over the one that is there: its time of modification is now then. */
-  put(container: Container, name: string, content: Buffer, contentType: string): Promise<void>;
+  put(
+    container: Container,
+    name: string,
+    content: Buffer,
+    contentType: string,
+    metadata?: Metadata,
+  ): Promise<void>;
   /** The content, or undefined when there is no such blob. */
   read(container: Container, name: string): Promise<Buffer | undefined>;
   /** Says that nobody in this process is likely to read the blob again: its memory can be had for something else. */
@@ -162,9 +168,10 @@ export function createBlobs(connection: Connection, createResources: boolean): B
       return 'created';
     },
 
-    async put(container, name, content, contentType) {
+    async put(container, name, content, contentType, metadata = {}) {
       const client = await blob(container, name);
-      await client.upload(content, content.length, { blobHTTPHeaders: { blobContentType: contentType } });
+      const blobHTTPHeaders = { blobContentType: contentType };
+      await client.upload(content, content.length, { blobHTTPHeaders, metadata });
       cache.set(`${container}/${name}`, content);
     },
 

@@ -1,18 +1,19 @@
 import type { Container } from '@azure/cosmos';
-import { claimId, epochBefore, headId, type Chain, type Claim } from '../domain/ingress/claim';
+import { claimId, headId, type Chain, type Claim } from '../domain/ingress/claim';
 import { statusOf } from './cosmos';
 
 /** The claims of the hub `ingress`, in the `batches` container. They are never purged. */
 export interface Claims {
   read(chain: Chain, first: number): Promise<Claim | undefined>;
+  byId(id: string): Promise<Claim | undefined>;
   /** Creates a claim, unless there is one that begins with the same number: that one is given back then. */
   create(claim: Claim): Promise<Claim>;
   /** A number up to which everything is claimed and every batch was started; it may be behind. */
   head(chain: Chain): Promise<number | undefined>;
   /** Moves the head on; never back. A loser of a race leaves it as it is. */
   advance(chain: Chain, next: number): Promise<void>;
-  /** The epoch of the hub that there was at a time (ms), by the chains that are known of a partition. */
-  epochAt(partition: string, at: number): Promise<string>;
+  /** The epochs of the chains of a partition that have a head: of the hub that there is, and of those before. */
+  epochs(partition: string): Promise<string[]>;
   /** Claims that a record may be in which was received at this time (ms). */
   around(partition: string, receivedAt: number): Promise<Claim[]>;
   /** All claims, those of a chain in order. */
@@ -30,11 +31,11 @@ interface HeadItem {
 }
 
 export function createClaims(container: () => Promise<Container>): Claims {
-  const read: Claims['read'] = async (chain, first) => {
-    const id = claimId(chain, first);
+  const byId: Claims['byId'] = async (id) => {
     const { resource } = await (await container()).item(id, id).read<ClaimItem>();
     return resource?.claim;
   };
+  const read: Claims['read'] = (chain, first) => byId(claimId(chain, first));
   const query = async (text: string, parameters: { name: string; value: string | number }[] = []) => {
     const { resources } = await (
       await container()
@@ -45,6 +46,7 @@ export function createClaims(container: () => Promise<Container>): Claims {
   };
   return {
     read,
+    byId,
 
     async create(claim) {
       const item: ClaimItem = { id: claimId(claim, claim.first), claim };
@@ -80,7 +82,7 @@ export function createClaims(container: () => Promise<Container>): Claims {
       }
     },
 
-    async epochAt(partition, at) {
+    async epochs(partition) {
       const { resources } = await (
         await container()
       ).items
@@ -89,12 +91,12 @@ export function createClaims(container: () => Promise<Container>): Claims {
           parameters: [{ name: '@partition', value: partition }],
         })
         .fetchAll();
-      return epochBefore(resources, at);
+      return resources;
     },
 
     async around(partition, receivedAt) {
       return query(
-        `SELECT VALUE c.claim FROM c JOIN p IN c.claim.parts WHERE c.claim.partition = @partition AND p["from"] <= @at AND p["to"] >= @at`,
+        `SELECT VALUE c.claim FROM c WHERE c.claim.partition = @partition AND EXISTS(SELECT VALUE p FROM p IN c.claim.parts WHERE p["from"] <= @at AND p["to"] >= @at)`,
         [
           { name: '@partition', value: partition },
           { name: '@at', value: receivedAt },

@@ -5,7 +5,7 @@ import {
   type EventHubClientOptions,
   type ReceivedEventData,
 } from '@azure/event-hubs';
-import type { IngressEvent, Packet } from '../domain/ingress/packet';
+import { bytesOf, type IngressEvent, type Packet } from '../domain/ingress/packet';
 import { managedIdentity, type Connection } from './connection';
 import { once } from './once';
 
@@ -46,20 +46,21 @@ const READ_BYTES = 8 * 1024 * 1024;
 /** How long the hub may take (ms) to give the next of the events that it has. */
 const READ_STALL_MS = 10_000;
 
-const READ_BATCH = 100;
+/** Events on the way at a time: each may have 1 MiB, and {@link READ_BYTES} is held against what has arrived. */
+const READ_BATCH = 16;
 
 export function createIngressHub(
-  connection: Connection & { readonly hub: string; readonly consumerGroup: string },
+  connection: Connection & { readonly hub: string; readonly readGroup: string },
 ): IngressHub {
-  const { hub, consumerGroup } = connection;
+  const { hub, readGroup } = connection;
   const producer =
     connection.type === 'connectionString'
       ? new EventHubProducerClient(connection.connectionString, hub, OPTIONS)
       : new EventHubProducerClient(connection.endpoint, hub, managedIdentity(), OPTIONS);
   const consumer = (): EventHubConsumerClient =>
     connection.type === 'connectionString'
-      ? new EventHubConsumerClient(consumerGroup, connection.connectionString, hub, OPTIONS)
-      : new EventHubConsumerClient(consumerGroup, connection.endpoint, hub, managedIdentity(), OPTIONS);
+      ? new EventHubConsumerClient(readGroup, connection.connectionString, hub, OPTIONS)
+      : new EventHubConsumerClient(readGroup, connection.endpoint, hub, managedIdentity(), OPTIONS);
   const partitions = once(() => producer.getPartitionIds());
 
   return {
@@ -112,8 +113,7 @@ function messageOf({ body, properties }: Packet): Message {
 const toEvent = (event: ReceivedEventData): IngressEvent => ({
   sequenceNumber: event.sequenceNumber,
   enqueuedAt: event.enqueuedTimeUtc.getTime(),
-  // What is no bytes the door has not sent.
-  body: Buffer.isBuffer(event.body) ? event.body : Buffer.alloc(0),
+  body: bytesOf(event.body),
   properties: event.properties ?? {},
 });
 
@@ -153,6 +153,7 @@ async function collect(
     {
       startPosition: { sequenceNumber: from, isInclusive: true },
       maxBatchSize: READ_BATCH,
+      prefetchCount: READ_BATCH,
       maxWaitTimeInSeconds: 1,
       skipParsingBodyAsJson: true,
     },

@@ -1,5 +1,6 @@
 import { app } from '@azure/functions';
 import * as df from 'durable-functions';
+import type { Claims } from '../clients/claims';
 import { createIngestActivities } from '../activities/ingest';
 import type { Admission } from '../activities/ingress/pressure';
 import { ingestBatch } from '../orchestrators/ingest/ingestBatch';
@@ -19,7 +20,7 @@ import { createSweepVerdicts } from '../triggers/ingest/sweepVerdicts';
 import { durableClient, http } from './http';
 
 /** Registers what takes in batches. */
-export function registerIngest(deps: TriggerDeps, admission: Admission): void {
+export function registerIngest(deps: TriggerDeps, claims: Claims, admission: Admission): void {
   const accept = createAccept(deps, admission);
   http('postBatch', 'keyed', 'POST', 'datasets/{dataset}/batches', createPostBatch(deps, accept));
   http('redrive', 'keyed', 'POST', 'batches/{batchId}/redrive', createRedrive(deps, accept));
@@ -44,6 +45,6 @@ export function registerIngest(deps: TriggerDeps, admission: Admission): void {
     handler: createSweepBatches(deps),
   });
   app.timer('sweepVerdicts', { schedule: deps.config.repairSchedule, handler: createSweepVerdicts(deps) });
-  app.timer('sweepInbox', { schedule: '0 */5 * * * *', handler: createSweepInbox(deps) });
+  app.timer('sweepInbox', { schedule: '0 */5 * * * *', handler: createSweepInbox(deps, claims) });
   app.timer('sweepUploads', { schedule: '15 */10 * * * *', handler: createSweepUploads(deps) });
 }

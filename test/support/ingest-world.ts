@@ -252,7 +252,7 @@ export class World {
       },
     } as unknown as InvocationContext;
     await createSweepUploads(deps)(undefined, context);
-    await createSweepInbox(deps)(undefined, context);
+    await createSweepInbox(deps, { byId: () => Promise.resolve(undefined) })(undefined, context);
   }
 }
 

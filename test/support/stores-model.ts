@@ -122,7 +122,7 @@ export class Process {
     this.gate?.resolve();
   }
 
-  private async step(): Promise<void> {
+  protected async step(): Promise<void> {
     if (this.isKilled) await never();
     await this.gate?.promise;
     if (this.steps++ !== this.fault?.at) return;
@@ -138,12 +138,12 @@ export class Process {
     await never();
   }
 
-  private async read<T>(effect: () => T): Promise<T> {
+  protected async read<T>(effect: () => T): Promise<T> {
     await this.step();
     return effect();
   }
 
-  private async write<T>(effect: () => T): Promise<T> {
+  protected async write<T>(effect: () => T): Promise<T> {
     await this.step();
     const result = effect();
     await this.step();
@@ -188,7 +188,8 @@ export class Process {
           stores.putBlob(nameOf(container, name), content, metadata);
           return 'created';
         }),
-      put: (container, name, content) => this.write(() => stores.putBlob(nameOf(container, name), content)),
+      put: (container, name, content, _type, metadata) =>
+        this.write(() => stores.putBlob(nameOf(container, name), content, metadata)),
       read: async (container, name) => {
         const known = this.cache.get(nameOf(container, name));
         if (known) return known;

@@ -1,7 +1,8 @@
 import type { InvocationContext } from '@azure/functions';
 import type { StoredBatch } from '../../src/clients/batches';
-import type { Blobs } from '../../src/clients/blobs';
+import type { Blobs, Metadata } from '../../src/clients/blobs';
 import { inboxName } from '../../src/domain/ingest/names';
+import { bodyName, CLAIM_OF_BODY, headerOfPart, type Claim } from '../../src/domain/ingress/claim';
 import type { Batch } from '../../src/domain/ingest/batch';
 import type { TriggerDeps } from '../../src/triggers/ingest/deps';
 import type { Reception } from '../../src/triggers/ingest/reception';
@@ -15,6 +16,8 @@ import { fc } from '../support/properties';
  */
 
 const HOUR = 3_600_000;
+
+const NO_CLAIMS = { byId: () => Promise.resolve(undefined) };
 
 const reception = (content: string): Reception => ({
   dataset: 'readings',
@@ -31,6 +34,7 @@ const reception = (content: string): Reception => ({
 /** Stores whose every request takes a turn, and whose answers may get lost. */
 class Stores {
   readonly inbox = new Map<string, number>();
+  readonly metadata = new Map<string, Metadata>();
   readonly batches = new Map<string, Batch>();
   now = Date.parse('2026-03-01T12:00:00Z');
 
@@ -82,7 +86,7 @@ class Stores {
   private async *list(prefix: string) {
     const names = await this.request(() => [...this.inbox].filter(([name]) => name.startsWith(prefix)));
     for (const [name, modified] of names)
-      yield { name, bytes: 1, modifiedOn: new Date(modified), metadata: {} };
+      yield { name, bytes: 1, modifiedOn: new Date(modified), metadata: this.metadata.get(name) ?? {} };
   }
 }
 
@@ -99,7 +103,7 @@ const property = (leavesOld: boolean) =>
       const probe = new Stores(() => Promise.resolve(), false);
       await reserve(probe.deps(), reception('X'), 'key');
       for (const name of probe.inbox.keys()) stores.inbox.set(name, stores.now - 2 * HOUR);
-      const sweep = createSweepInbox(deps);
+      const sweep = createSweepInbox(deps, NO_CLAIMS);
       const outcomes = requests.map((content) =>
         reserve(deps, reception(content), 'key').then(
           ({ batch }) => ({ content, batch }),
@@ -138,12 +142,48 @@ test('what no open batch names goes after an hour; the rest stays', async () => 
   stores.inbox.set(inboxName(batch.id, 'other content'), stores.now);
   stores.inbox.set(inboxName('f'.repeat(32), 'X'), stores.now);
   const named = inboxName(batch.id, batch.contentHash);
-  const sweep = createSweepInbox(deps);
+  const sweep = createSweepInbox(deps, NO_CLAIMS);
   await sweep(undefined, {} as InvocationContext);
   expect(stores.inbox.size).toBe(4);
   stores.now += HOUR + 1;
   await sweep(undefined, {} as InvocationContext);
   expect([...stores.inbox.keys()]).toEqual([named]);
+});
+
+test('the body of a claim stays until the claim names another one, or its batch is closed', async () => {
+  const stores = new Stores(() => Promise.resolve(), false);
+  const claims = new Map<string, Claim>();
+  const byId = (id: string): Promise<Claim | undefined> => Promise.resolve(claims.get(id));
+  const sweep = createSweepInbox(stores.deps(), { byId });
+  const part = { dataset: 'readings', schemaVersion: '1+a', records: 1, bytes: 1, from: 1, to: 1 };
+  const claim: Claim = {
+    epoch: 'e',
+    partition: '0',
+    first: 0,
+    last: 1,
+    claimedAt: '2026-03-01T12:00:00.000Z',
+    foreign: 0,
+    parts: [{ ...part, batchId: 'a'.repeat(32), bodySha256: 'X' }],
+  };
+  const [own] = claim.parts as [Claim['parts'][0]];
+  const [winner, loser] = [bodyName(claim, own), bodyName(claim, { ...own, bodySha256: 'Y' })];
+  const other = bodyName(claim, { ...own, batchId: 'b'.repeat(32) });
+  for (const name of [winner, loser, other]) {
+    stores.inbox.set(name, stores.now - 2 * HOUR);
+    stores.metadata.set(name, { [CLAIM_OF_BODY]: 'the claim' });
+  }
+  const left = async (): Promise<string[]> => {
+    await sweep(undefined, {} as InvocationContext);
+    return [...stores.inbox.keys()];
+  };
+  expect(await left()).toEqual([winner, loser, other]);
+  claims.set('the claim', claim);
+  expect(await left()).toEqual([winner]);
+  const batch = headerOfPart(claim, own);
+  stores.batches.set(own.batchId, { ...batch, status: 'running' });
+  expect(await left()).toEqual([winner]);
+  stores.batches.set(own.batchId, { ...batch, status: 'completed' });
+  expect(await left()).toEqual([]);
 });
 
 test('a key stands for its batch as long as it is remembered, and for another one afterwards', async () => {

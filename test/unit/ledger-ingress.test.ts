@@ -16,7 +16,7 @@ function event(sequenceNumber: number, dataset: string, records: number): Ingres
     sequenceNumber,
     enqueuedAt: NOW.getTime(),
     body: Buffer.from(line.repeat(records)),
-    properties: { dataset, schemaVersion: 's', records, from: 1, to: 2 },
+    properties: { dataset, schemaVersion: '1+0123abcd', records, from: 1, to: 2 },
   };
 }
 

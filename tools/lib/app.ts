@@ -7,7 +7,7 @@ import { APP_DIR } from './paths';
 export { APP_DIR };
 
 /** The log of valid records, and the way of single records into batches; on Azure 4 partitions take about 4 MB/s. */
-export const HUBS = { records: { partitions: 4 }, ingress: { partitions: 4 } };
+export const HUBS = { records: { partitions: 4 }, ingress: { partitions: 4, consumerGroups: ['gaps'] } };
 
 /**
  * Starts the local cloud with Headwater in it.

@@ -8,7 +8,7 @@ import type { SeenBatch } from '../ingest/openBatch';
 export interface IngressDeps {
   readonly hub: Pick<IngressHub, 'partitions' | 'createdOn' | 'extent' | 'read'>;
   readonly claims: Claims;
-  readonly blobs: Pick<Blobs, 'put' | 'describe'>;
+  readonly blobs: Pick<Blobs, 'put'>;
   readonly batches: Pick<Batches, 'reserve' | 'read'>;
   readonly now: () => Date;
 }

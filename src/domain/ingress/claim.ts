@@ -1,5 +1,6 @@
 import { sha256 } from '../content';
 import type { BatchHeader } from '../ingest/batch';
+import { inboxName } from '../ingest/names';
 import { packetOf, type IngressEvent } from './packet';
 
 /** A partition of the hub, as long as the hub is the same: numbers begin anew in one that was made again. */
@@ -50,6 +51,9 @@ export interface Proposal {
 export const claimId = ({ epoch, partition }: Chain, first: number): string =>
   `ingress-${epoch}-${partition}-${first}`;
 
+/** Numbers begin with it in every hub. */
+export const FIRST_NUMBER = 0;
+
 /** The id of the document that holds a known boundary of a chain. */
 export const headId = ({ epoch, partition }: Chain): string => `ingress-${epoch}-${partition}`;
 
@@ -69,12 +73,17 @@ export function epochBefore(epochs: readonly string[], at: number): string {
 export const MAX_CLAIM_BYTES = 8 * 1024 * 1024;
 
 /**
- * As many of the events as fit into one claim, from the first on; at least one.
+ * As many of the events as fit into one claim, from the first on; at least one. No number is missing between them: why
+ * one is missing has to be asked before it is claimed.
  * @param events in the order of their numbers
  */
 export function fitting(events: readonly IngressEvent[]): readonly IngressEvent[] {
-  let bytes = 0;
-  const end = events.findIndex(({ body }, at) => (bytes += body.length) > MAX_CLAIM_BYTES && at > 0);
+  const from = events[0]?.sequenceNumber ?? 0;
+  let bytes = events[0]?.body.length ?? 0;
+  const end = events.findIndex(
+    ({ body, sequenceNumber }, at) =>
+      at > 0 && ((bytes += body.length) > MAX_CLAIM_BYTES || sequenceNumber !== from + at),
+  );
   return end === -1 ? events : events.slice(0, end);
 }
 
@@ -141,6 +150,15 @@ export function headerOfPart(claim: Claim, part: ClaimPart): BatchHeader {
     claim: claimId(claim, claim.first),
   };
 }
+
+/** The inbox blob that is a part's body. */
+export function bodyName(claim: Claim, part: ClaimPart): string {
+  const { id, contentHash } = headerOfPart(claim, part);
+  return inboxName(id, contentHash);
+}
+
+/** The metadata of such a blob that names the claim's id: the claim is not there yet when it is stored. */
+export const CLAIM_OF_BODY = 'claim';
 
 /** A claim of numbers whose events have expired: so that the chain goes on, and the loss is told. */
 export function lostRange(chain: Chain, first: number, last: number, claimedAt: Date): Proposal {

@@ -1,3 +1,4 @@
+import { DATASET_NAME } from '../dataset';
 import type { RedriveLine } from '../ingest/framing/ndjson';
 
 /**
@@ -30,6 +31,16 @@ export interface IngressEvent {
   readonly properties: Readonly<Record<string, unknown>>;
 }
 
+/** `{declared version}+{first 8 hex digits of the schema's SHA-256}` */
+const SCHEMA_VERSION = /^\d{1,20}\+[0-9a-f]{8}$/;
+
+/** An event's body as it is handed over: what is no bytes the door has not sent. */
+export function bytesOf(body: unknown): Buffer {
+  if (Buffer.isBuffer(body)) return body;
+  if (!(body instanceof Uint8Array)) return Buffer.alloc(0);
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+}
+
 /** How a line begins; nothing else begins so. */
 const LINE_BEGIN = Buffer.from('{"origin":{"batchId":"');
 const NEWLINE = 0x0a;
@@ -47,19 +58,23 @@ export function recordLine(id: string, receivedAt: string, json: string): string
 /** The packet in an event, or undefined when the door has not made it: anybody with a key can send to a hub. */
 export function packetOf({ body, properties }: IngressEvent): Packet | undefined {
   const { dataset, schemaVersion, records, from, to } = properties;
-  if (typeof dataset !== 'string' || typeof schemaVersion !== 'string') return undefined;
-  if (!isCount(records) || !isCount(from) || !isCount(to) || records === 0) return undefined;
+  if (typeof dataset !== 'string' || !DATASET_NAME.test(dataset)) return undefined;
+  if (typeof schemaVersion !== 'string' || !SCHEMA_VERSION.test(schemaVersion)) return undefined;
+  if (!isCount(records) || !isCount(from) || !isCount(to) || records === 0 || from > to) return undefined;
   if (countLines(body) !== records) return undefined;
   return { body, properties: { dataset, schemaVersion, records, from, to } };
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
+const isAt = (body: Buffer, start: number, what: Buffer): boolean =>
+  body.subarray(start, start + what.length).equals(what);
+
 /** How many lines there are, or -1 when one of them is none of the door's. */
 function countLines(body: Buffer): number {
   let lines = 0;
   for (let start = 0; start < body.length; lines++) {
-    if (body.compare(LINE_BEGIN, 0, LINE_BEGIN.length, start, start + LINE_BEGIN.length) !== 0) return -1;
+    if (!isAt(body, start, LINE_BEGIN)) return -1;
     const end = body.indexOf(NEWLINE, start);
     if (end === -1) return -1;
     start = end + 1;
@@ -72,7 +87,7 @@ export function lineOfRecord(body: Buffer, id: string): number | undefined {
   const mark = Buffer.concat([LINE_BEGIN, Buffer.from(`${id}"`)]);
   let line = 0;
   for (let start = 0; start < body.length; line++) {
-    if (body.compare(mark, 0, mark.length, start, start + mark.length) === 0) return line;
+    if (isAt(body, start, mark)) return line;
     const end = body.indexOf(NEWLINE, start);
     if (end === -1) return undefined;
     start = end + 1;

@@ -3,9 +3,11 @@ import { getClient, type DurableClient } from 'durable-functions';
 import { createCloseBatch } from '../../activities/ingest/closeBatch';
 import type { SeenBatch } from '../../activities/ingest/openBatch';
 import type { ListedBlob } from '../../clients/blobs';
+import type { Claims } from '../../clients/claims';
 import { mapLimited } from '../../clients/once';
 import { headerOf, isClosed, type BatchStatus, type Failure } from '../../domain/ingest/batch';
 import { inboxName } from '../../domain/ingest/names';
+import { bodyName, CLAIM_OF_BODY } from '../../domain/ingress/claim';
 import type { TriggerDeps } from './deps';
 import { instanceStatus } from './instances';
 import { INGEST_BATCH } from './acceptance';
@@ -91,14 +93,15 @@ const reasonIn = (output: unknown): string =>
 
 /**
  * Removes inbox blobs that no open batch needs: of batches that are closed, or of requests that were cut off before the
- * reservation. Works for a bounded time; the next run goes on.
+ * reservation. A body that was stored for a claim of the hub stays until it is certain that the claim names another one, or
+ * its batch is closed: however long whoever stored it stood still meanwhile. Works for a bounded time; the next run goes on.
  */
-export function createSweepInbox(deps: TriggerDeps): Handler {
+export function createSweepInbox(deps: TriggerDeps, claims: Pick<Claims, 'byId'>): Handler {
   return async () => {
     const begun = deps.now().getTime();
     let slice: ListedBlob[] = [];
     const sweep = async (): Promise<void> => {
-      await mapLimited(slice, REMOVALS_AT_A_TIME, (blob) => removeUnlessNeeded(deps, blob));
+      await mapLimited(slice, REMOVALS_AT_A_TIME, (blob) => removeUnlessNeeded(deps, claims, blob));
       slice = [];
     };
     for await (const blob of deps.blobs.list('inbox', '')) {
@@ -112,11 +115,24 @@ export function createSweepInbox(deps: TriggerDeps): Handler {
 
 async function removeUnlessNeeded(
   { batches, blobs }: TriggerDeps,
-  { name, modifiedOn }: ListedBlob,
+  claims: Pick<Claims, 'byId'>,
+  { name, modifiedOn, metadata }: ListedBlob,
 ): Promise<void> {
   const [id = ''] = name.split('/');
   const found = await batches.read(id);
   if (found && !isClosed(found.batch.status) && inboxName(id, found.batch.contentHash) === name) return;
+  if (!found && (await mayBeReserved(claims, name, metadata[CLAIM_OF_BODY]))) return;
   // Between the look at the batch and this, a request with the same content may have come: it renewed the blob.
   await blobs.remove('inbox', name, modifiedOn);
+}
+
+/** Whether a blob was stored for a claim which is not there yet, or which names it. */
+async function mayBeReserved(
+  claims: Pick<Claims, 'byId'>,
+  name: string,
+  claimedAs: string | undefined,
+): Promise<boolean> {
+  if (claimedAs === undefined) return false;
+  const claim = await claims.byId(claimedAs);
+  return claim?.parts.some((part) => bodyName(claim, part) === name) ?? true;
 }

@@ -14,8 +14,15 @@ import type { IngressTriggerDeps } from './deps';
 /** Records of one request. */
 export const MAX_RECORDS = 100;
 
-/** Bytes of one request: an event of Event Hubs holds 1 MiB. */
+/** Bytes of one request. */
 export const MAX_BYTES = 1_000_000;
+
+/**
+ * Bytes of a record's line: an event of Event Hubs holds 1 MiB with its properties
+ * (https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas). A line may be longer than what was sent, such as that
+ * of 1e20. One that does not fit would fail with all that travel with it, and each time it is sent again.
+ */
+export const MAX_LINE_BYTES = 1_020_000;
 
 interface Accepted {
   readonly line: string;
@@ -57,10 +64,14 @@ export function createPostRecords(deps: IngressTriggerDeps): Handler {
 async function published(sends: readonly Promise<void>[]): Promise<void> {
   const results = await Promise.allSettled(sends);
   const failed = results.find((result) => result.status === 'rejected');
-  if (!failed) return;
-  throw new Problem(
+  if (failed) throw unavailable(failed.reason);
+}
+
+function unavailable(reason: unknown): Problem {
+  const { code } = (reason ?? {}) as { code?: unknown };
+  return new Problem(
     'store-unavailable',
-    `The hub did not answer (${String((failed.reason as { code?: unknown }).code ?? failed.reason)}). Send the request again: what was stored all the same is the same content once more.`,
+    `The hub did not answer (${String(code ?? reason)}). Send the request again: what was stored all the same is the same content once more.`,
     {},
     { 'Retry-After': '1' },
   );
@@ -91,7 +102,9 @@ async function acceptAll(
   text: string | undefined,
 ): Promise<Accepted[]> {
   const { dataset, check } = await ingest.schemas.at(name, schemaVersion);
-  const partitions = await ingress.hub.partitions();
+  const partitions = await ingress.hub.partitions().catch((error: unknown) => {
+    throw unavailable(error);
+  });
   const time = new Date(receivedAt).toISOString();
   const invalid: { readonly index: number; readonly errors: readonly RecordError[] }[] = [];
   const accepted = records.flatMap((record, index): Accepted[] => {
@@ -108,7 +121,11 @@ async function acceptAll(
     }
     const partition = partitions[bucketOf(found.key) % partitions.length] as string;
     const id = makeRecordId(ingest.config.signingKey, { receivedAt, partition }, randomUUID());
-    return [{ id, partition, line: recordLine(id, time, line) }];
+    const whole = recordLine(id, time, line);
+    const bytes = Buffer.byteLength(whole);
+    if (bytes > MAX_LINE_BYTES)
+      throw tooLarge(`Record ${index} is ${bytes} bytes long as it is stored.`, MAX_LINE_BYTES, 'bytes');
+    return [{ id, partition, line: whole }];
   });
   if (invalid.length === 0) return accepted;
   const [first] = invalid;

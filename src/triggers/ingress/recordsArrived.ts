@@ -1,7 +1,7 @@
 import type { InvocationContext } from '@azure/functions';
 import { getClient, type DurableClient } from 'durable-functions';
 import type { StartBatch } from '../../activities/ingress/deps';
-import type { IngressEvent } from '../../domain/ingress/packet';
+import { bytesOf, type IngressEvent } from '../../domain/ingress/packet';
 import { INGEST_BATCH } from '../ingest/acceptance';
 import type { IngressTriggerDeps } from './deps';
 
@@ -36,7 +36,7 @@ function eventsOf(messages: unknown, metadata: GroupMetadata): IngressEvent[] {
     return {
       sequenceNumber,
       enqueuedAt,
-      body: Buffer.isBuffer(body) ? body : Buffer.alloc(0),
+      body: bytesOf(body),
       properties: metadata.propertiesArray?.[at] ?? {},
     };
   });

@@ -262,8 +262,37 @@ test('host.json: the size of batches, and a beginning at the end', async () => {
   expect(reports('events').every(({ batch }) => (batch as unknown[]).length <= 2)).toBe(true);
 });
 
+test('host.json: a function that takes many events waits until there are enough', async () => {
+  const eventHubs = { maxEventBatchSize: 4, minEventBatchSize: 3, maxWaitTime: '00:10:00' };
+  await startHost({}, copySampleApp({ extensions: { eventHubs } }));
+  await send(numbered(0, 2));
+  // One that takes them singly does not wait.
+  await untilSeen('eachEvent', 2);
+  expect(reports('events')).toEqual([]);
+  await send(numbered(2, 1));
+  await untilCheckpoint('events', '0', 2);
+  expect(reports('events').map(({ batch }) => batch)).toEqual([[{ n: 0 }, { n: 1 }, { n: 2 }]]);
+  await send(numbered(3, 2));
+  await untilSeen('eachEvent', 5);
+  // What waits is not lost with the host.
+  await stopHost();
+  expect(await checkpoints('events')).toEqual({ '0': 2 });
+  await startHost();
+  await untilSeen('events', 5);
+  expect(numbersSeen('events')).toEqual([0, 1, 2, 3, 4]);
+});
+
+test('host.json: it does not wait for longer than was said', async () => {
+  const eventHubs = { minEventBatchSize: 50, maxWaitTime: '00:00:00.1' };
+  await startHost({}, copySampleApp({ extensions: { eventHubs } }));
+  await send(numbered(0, 2));
+  await untilSeen('events', 2);
+  expect(numbersSeen('events')).toEqual([0, 1]);
+});
+
 test.each([
   [{ maxEventBatchSize: 0 }, 'maxEventBatchSize'],
+  [{ minEventBatchSize: 101 }, 'minEventBatchSize'],
   [{ initialOffsetOptions: { type: 'somewhere' } }, 'initialOffsetOptions'],
   [{ initialOffsetOptions: { type: 'fromEnqueuedTime' } }, 'enqueuedTimeUtc'],
 ])('host.json with %j is refused at the start', async (eventHubs, cause) => {

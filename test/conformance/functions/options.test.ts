@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { readCosmosTrigger } from '../../../local/functions/cosmos-options';
-import { readEventHubTrigger } from '../../../local/functions/event-hub-options';
+import { readEventHubsSettings, readEventHubTrigger } from '../../../local/functions/event-hub-options';
+import { readHostJson } from '../../../local/functions/host-json';
 
 const SETTINGS = {
   Store: 'the store',
@@ -96,4 +98,53 @@ test.each([
 test('an Event Hubs trigger needs a storage for its checkpoints', () => {
   const trigger = { type: 'eventHubTrigger', connection: 'Store', eventHubName: 'hub' };
   expect(() => readEventHubTrigger(trigger, { Store: 'x' })).toThrow('"AzureWebJobsStorage"');
+});
+
+describe('extensions.eventHubs of host.json', () => {
+  const defaults = {
+    maxEventBatchSize: 100,
+    minEventBatchSize: 1,
+    maxWaitMs: 60_000,
+    prefetchCount: 300,
+    batchCheckpointFrequency: 1,
+    initialOffset: { type: 'fromStart' },
+  };
+
+  test('has the defaults of the platform', () => {
+    expect(readEventHubsSettings({})).toEqual(defaults);
+  });
+
+  test('is read from the app’s file', () => {
+    expect(readHostJson(join(__dirname, '../../..')).eventHubs).toMatchObject({
+      maxEventBatchSize: 1000,
+      minEventBatchSize: 200,
+      maxWaitMs: 1_000,
+      prefetchCount: 1000,
+    });
+  });
+
+  test.each([
+    [{ maxWaitTime: '00:00:01' }, { maxWaitMs: 1_000 }],
+    [{ maxWaitTime: '00:00:00.25' }, { maxWaitMs: 250 }],
+    [{ maxWaitTime: '00:10:00' }, { maxWaitMs: 600_000 }],
+    [{ minEventBatchSize: 100 }, { minEventBatchSize: 100 }],
+    [
+      { maxEventBatchSize: 500, minEventBatchSize: 500 },
+      { maxEventBatchSize: 500, minEventBatchSize: 500 },
+    ],
+  ])('%j is taken', (section, settings) => {
+    expect(readEventHubsSettings(section)).toEqual({ ...defaults, ...settings });
+  });
+
+  test.each<[object, RegExp]>([
+    [{ minEventBatchSize: 0 }, /minEventBatchSize must be a whole number/],
+    [{ minEventBatchSize: '5' }, /minEventBatchSize must be a whole number/],
+    [{ minEventBatchSize: 101 }, /must not be larger than maxEventBatchSize/],
+    [{ maxEventBatchSize: 5, minEventBatchSize: 6 }, /must not be larger than maxEventBatchSize/],
+    ...['00:10:01', '01:00:00', '00:00:61', '00:61:00', '1', '00:01', '-00:00:01', '', 5].map(
+      (maxWaitTime): [object, RegExp] => [{ maxWaitTime }, /maxWaitTime must be a time span/],
+    ),
+  ])('%j is refused', (section, cause) => {
+    expect(() => readEventHubsSettings(section as Record<string, unknown>)).toThrow(cause);
+  });
 });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { BUILT_LIB } from '../paths';
 import type { Taken } from './facts';
 
 export interface ConsumerSettings {
@@ -35,7 +36,7 @@ export interface Consumers {
 
 /** Starts subscribers in a child process. */
 export async function startConsumers(consumers: readonly ConsumerSettings[]): Promise<Consumers> {
-  const child = fork(join(__dirname, 'consumers-child.js'));
+  const child = fork(join(BUILT_LIB, 'prove', 'consumers-child.js'));
   const open = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   let calls = 0;
   child.on('message', ({ id, value, error }: { id: number; value: unknown; error?: string }) => {

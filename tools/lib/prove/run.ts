@@ -9,6 +9,7 @@ import { readLog } from '../load/log';
 import type { LoadResult, Second } from '../load/options';
 import { productRecords } from '../load/records';
 import { generateLoad } from '../load/run';
+import { BUILT_LIB } from '../paths';
 import { Subscriptions } from '../subscriptions';
 import type { ProveOptions } from './arguments';
 import { startChaos, type Kill } from './chaos';
@@ -86,7 +87,7 @@ function startCloud({ sabotage, workers }: ProveOptions, folder: string): Promis
     sabotage === undefined
       ? {}
       : {
-          workerRequire: [join(__dirname, 'sabotage.js')],
+          workerRequire: [join(BUILT_LIB, 'prove', 'sabotage.js')],
           environment: { [SABOTAGE_VARIABLE]: sabotage, [SABOTAGE_FOLDER_VARIABLE]: folder },
         };
   return startHeadwater({

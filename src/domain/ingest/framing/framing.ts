@@ -2,7 +2,7 @@ import type { JsonObject } from '../../json';
 import type { Format } from '../batch';
 import { ArrayFramer } from './array';
 import { CsvFramer } from './csv';
-import { ndjsonFramer, redriveFramer } from './ndjson';
+import { ndjsonFramer, recordsFramer, redriveFramer } from './ndjson';
 import { MalformedBody, type Emit, type Framer, type RawRecord } from './raw';
 
 export type Framed =
@@ -30,7 +30,7 @@ const FRAMERS: Readonly<Record<Format, (schema: JsonObject, emit: Emit, whole: b
   ndjson: (_, emit, whole) => ndjsonFramer(emit, whole),
   csv: (schema, emit) => new CsvFramer(schema, emit),
   redrive: (_, emit) => redriveFramer(emit),
-  records: (_, emit) => redriveFramer(emit),
+  records: (_, emit) => recordsFramer(emit),
 };
 
 class Enough extends Error {}

@@ -22,6 +22,7 @@ const NEWLINE = 10;
 /**
  * One JSON value a line; CR before the line feed and blank lines are allowed (https://github.com/ndjson/ndjson-spec).
  * @param take is given each line's value and UTF-8
+ * @param takeSpoilt is given each line that cannot be read; without it such a line ends the framing
  */
 export class LineFramer implements Framer {
   private line = 1;
@@ -30,7 +31,10 @@ export class LineFramer implements Framer {
   private begun: Buffer[] = [];
   private begunBytes = 0;
 
-  constructor(private readonly take: (value: Json, bytes: Buffer) => void) {}
+  constructor(
+    private readonly take: (value: Json, bytes: Buffer) => void,
+    private readonly takeSpoilt?: (bytes: Buffer) => void,
+  ) {}
 
   write(piece: Buffer): void {
     let start = 0;
@@ -65,18 +69,22 @@ export class LineFramer implements Framer {
   }
 
   private read(bytes: Buffer): void {
-    if (bytes.length > MAX_RAW_RECORD_BYTES) throw this.fault(TOO_LONG);
-    if (!isUtf8(bytes)) throw this.fault('The line is not valid UTF-8.');
-    if (bytes.length > HARMLESS_BYTES && isNestedDeeper(bytes, MAX_READABLE_DEPTH))
-      throw this.fault(TOO_DEEP);
-    const raw = bytes.toString('utf8');
-    const text = this.line === 1 && raw.startsWith(BOM) ? raw.slice(1) : raw;
-    if (text.trim() === '') return;
-    const parsed = parseJson(text, 'line');
-    if ('reason' in parsed) throw this.fault(parsed.reason);
-    this.take(parsed.value, bytes);
+    const parsed = parseLine(bytes, this.line === 1);
+    if (parsed === 'blank') return;
+    if ('value' in parsed) this.take(parsed.value, bytes);
+    else if (this.takeSpoilt) this.takeSpoilt(bytes);
+    else throw this.fault(parsed.reason);
     this.records++;
   }
+}
+
+function parseLine(bytes: Buffer, isFirst: boolean): ReturnType<typeof parseJson> | 'blank' {
+  if (bytes.length > MAX_RAW_RECORD_BYTES) return { reason: TOO_LONG };
+  if (!isUtf8(bytes)) return { reason: 'The line is not valid UTF-8.' };
+  if (bytes.length > HARMLESS_BYTES && isNestedDeeper(bytes, MAX_READABLE_DEPTH)) return { reason: TOO_DEEP };
+  const raw = bytes.toString('utf8');
+  const text = isFirst && raw.startsWith(BOM) ? raw.slice(1) : raw;
+  return text.trim() === '' ? 'blank' : parseJson(text, 'line');
 }
 
 /** A line of a re-drive's body, which the app itself has written. */
@@ -106,3 +114,26 @@ export const redriveFramer = (emit: Emit): Framer =>
     const { origin, record } = value as unknown as RedriveLine;
     emit({ record, origin });
   });
+
+/**
+ * What came by the records door. Whoever may send to its hub can send lines that look like the door's, and are none: each
+ * is a record in its own text, which no schema takes, and spoils no other one.
+ */
+export const recordsFramer = (emit: Emit): Framer => {
+  const spoilt = (bytes: Buffer): void => emit({ record: bytes.toString('utf8') });
+  return new LineFramer((value, bytes) => {
+    const { origin, record } = (isObject(value) ? value : {}) as Partial<RedriveLine>;
+    if (isOrigin(origin) && record !== undefined) emit({ record, origin });
+    else spoilt(bytes);
+  }, spoilt);
+};
+
+function isOrigin(value: Partial<Origin> | undefined): value is Origin {
+  const { batchId, index, receivedAt } = value ?? {};
+  return (
+    typeof batchId === 'string' &&
+    Number.isSafeInteger(index) &&
+    typeof receivedAt === 'string' &&
+    !Number.isNaN(Date.parse(receivedAt))
+  );
+}
