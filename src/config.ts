@@ -199,7 +199,7 @@ export function readConfig(env: Environment): Config {
       hub: settings.text('HEADWATER_INGRESS_HUB', 'ingress'),
       consumerGroup: settings.text('HEADWATER_INGRESS_CONSUMER_GROUP', '$Default'),
       readGroup: settings.text('HEADWATER_INGRESS_READ_GROUP', 'gaps'),
-      pauseMs: settings.integer('HEADWATER_INGRESS_PAUSE_MS', 20, 0, 1_000),
+      pauseMs: settings.integer('HEADWATER_INGRESS_PAUSE_MS', 30, 0, 1_000),
     },
     signingKey: settings.secret('HEADWATER_SIGNING_KEY', 32),
     limits: {

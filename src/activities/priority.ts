@@ -1,9 +1,10 @@
+import { cpus } from 'node:os';
 import { performance, type EventLoopUtilization } from 'node:perf_hooks';
 
 /** Ingest counts as going on for so long (ms) after its last step. */
 const INGEST_MS = 500;
 
-/** Of this process's time: with less in use there is enough for both. */
+/** Of the time there is: with less in use there is enough for both. */
 const USED = 0.7;
 
 /**
@@ -16,29 +17,43 @@ const SAMPLE_MS = 100;
 const WINDOW_MS = 50;
 const PERIOD_MS = 1_000;
 
-function ownUtilization(): () => number {
-  let before: EventLoopUtilization | undefined;
+/** The share of time in which this process was busy, or all processors of the machine: whichever is more. */
+function utilization(): () => number {
+  let loop: EventLoopUtilization | undefined;
+  let machine = machineTimes();
   return () => {
-    const sample = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(sample, before);
-    before = sample;
-    return utilization;
+    const [nextLoop, nextMachine] = [performance.eventLoopUtilization(), machineTimes()];
+    const { utilization: own } = performance.eventLoopUtilization(nextLoop, loop);
+    const all = nextMachine.all - machine.all;
+    const busy = all > 0 ? 1 - (nextMachine.idle - machine.idle) / all : 0;
+    [loop, machine] = [nextLoop, nextMachine];
+    return Math.max(own, busy);
   };
+}
+
+/** ms since the start of the machine, of all processors together */
+function machineTimes(): { idle: number; all: number } {
+  let [idle, all] = [0, 0];
+  for (const { times } of cpus()) {
+    idle += times.idle;
+    all += times.user + times.nice + times.sys + times.idle + times.irq;
+  }
+  return { idle, all };
 }
 
 /**
  * Ingest comes first where both want the machine: who may not send has to keep its records, and what a consumer is owed
- * is stored and waits. Told by this process's own event loop: in another one there may be time.
+ * is stored and waits.
  */
 export class Priority {
   private ingestAt = -Infinity;
   private sampledAt = -Infinity;
-  private used = 0;
+  private share = 0;
 
-  /** @param utilization the share of time that this process was busy since it was asked last */
+  /** @param used the share of time that was in use since it was asked last */
   constructor(
     private readonly now: () => number = Date.now,
-    private readonly utilization: () => number = ownUtilization(),
+    private readonly used: () => number = utilization(),
   ) {}
 
   /** A step of ingest was done. */
@@ -51,10 +66,10 @@ export class Priority {
     const now = this.now();
     if (now - this.ingestAt > INGEST_MS) return false;
     if (now - this.sampledAt >= SAMPLE_MS) {
-      this.used = this.utilization();
+      this.share = this.used();
       this.sampledAt = now;
     }
-    return this.used > USED;
+    return this.share > USED;
   }
 
   /** When egress may begin something, ms since the epoch; 0: now. */

@@ -8,6 +8,7 @@ const SEED = 10;
 const OPTIONS = {
   rate: 100,
   duration: 20,
+  warmUp: 0,
   connections: 20,
   ids: 500,
   seed: SEED,

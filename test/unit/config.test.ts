@@ -25,7 +25,7 @@ test('without a setting but the required ones, the defaults hold', () => {
     storage: { type: 'connectionString', connectionString: 'storage' },
     cosmos: { type: 'connectionString', connectionString: 'cosmos', database: 'headwater' },
     eventHubs: { type: 'connectionString', connectionString: 'hubs', hub: 'records' },
-    ingress: { hub: 'ingress', consumerGroup: '$Default', readGroup: 'gaps', pauseMs: 20 },
+    ingress: { hub: 'ingress', consumerGroup: '$Default', readGroup: 'gaps', pauseMs: 30 },
     signingKey: 'x'.repeat(32),
     limits: {
       batchBytes: 33_554_432,

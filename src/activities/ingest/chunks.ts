@@ -3,6 +3,7 @@ import { mapLimited } from '../../clients/once';
 import type { BatchHeader, Chunk } from '../../domain/ingest/batch';
 import { inboxName, repeatedName, splitName } from '../../domain/ingest/names';
 import { SPLIT_LIMITS, Splitter, type ChunkRecord } from '../../domain/ingest/split';
+import { Turns } from '../turns';
 import { readBody, type ReadBody } from './body';
 import type { IngestDeps } from './deps';
 import { fromLines, joined, knownAs, mustExist } from './lines';
@@ -157,8 +158,12 @@ async function split(
     if (ready.length > 0) await take(ready);
   };
   let index = 0;
+  const turns = new Turns();
   const read = await readBody(deps, batch, async (records) => {
-    for (const raw of records) splitter.add(index++, raw);
+    for (const raw of records) {
+      if (turns.isOver) await turns.next();
+      splitter.add(index++, raw);
+    }
     await handOn();
   });
   splitter.end();

@@ -4,6 +4,7 @@ import type { Media } from '../../domain/ingest/media';
 import { chunkName, splitName } from '../../domain/ingest/names';
 import type { ChunkRecord } from '../../domain/ingest/split';
 import { validateRecord, type QuarantinedRecord, type ValidRecord } from '../../domain/ingest/validation';
+import { Turns } from '../turns';
 import { readChunk, type ChunkTask } from './chunks';
 import type { IngestDeps } from './deps';
 import { fromLines, knownAs, lineWith, mustExist, toLines } from './lines';
@@ -65,7 +66,9 @@ async function validateAll(
   let lines = '';
   const quarantined: QuarantinedRecord[] = [];
   const media = new Map<string, Media>();
+  const turns = new Turns();
   for (const raw of records) {
+    if (turns.isOver) await turns.next();
     const { index, group, line, record } = raw;
     const result = validateRecord(raw, { index, group }, dataset, receivedAt, check);
     if ('valid' in result) {

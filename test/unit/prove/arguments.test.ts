@@ -6,7 +6,16 @@ test('defaults and options', () => {
   expect(read('')).toEqual({
     kind: 'prove',
     json: undefined,
-    options: { rate: 200, duration: 60, connections: 100, ids: 100_000, seed: 1, workers: 1, chaos: false },
+    options: {
+      rate: 200,
+      duration: 60,
+      warmUp: 15,
+      connections: 100,
+      ids: 100_000,
+      seed: 1,
+      workers: 2,
+      chaos: false,
+    },
   });
   const line =
     '--rate 1500 --duration 120 --connections 9 --ids 8 --seed 7 --workers 2 --chaos --sabotage hub --json J';

@@ -11,6 +11,8 @@ export interface LoadOptions {
   readonly connections: number;
   /** For how long records become due, seconds. */
   readonly duration: number;
+  /** For so long before that, too, at the same rate: these count as any others, but for the latency. Seconds. */
+  readonly warmUp?: number;
   readonly seed: number;
   /** How many different keys the records are of. */
   readonly ids: number;

@@ -46,6 +46,8 @@ class Load {
   private finish: () => void = () => undefined;
   private readonly begin: number;
   private readonly total: number;
+  /** Records of the warm-up: they are the first. */
+  private readonly cold: number;
   private readonly records: LoadRecords;
   private readonly tally = new Tally();
   private readonly log: LoadLog | undefined;
@@ -67,7 +69,9 @@ class Load {
   constructor(private readonly options: LoadOptions) {
     const { rate, duration, seed, ids, dataset, to, key, connections, timeoutMs, signal } = options;
     this.begin = this.freeSince = performance.now() + LEAD_MS;
-    this.total = Math.round(rate * duration);
+    const seconds = duration + (options.warmUp ?? 0);
+    this.total = Math.round(rate * seconds);
+    this.cold = this.total - Math.round(rate * duration);
     const header = { dataset, seed, ids, rate, begin: performance.timeOrigin + this.begin };
     this.records = productRecords(header);
     options.onBegin?.(header.begin);
@@ -83,7 +87,7 @@ class Load {
     );
     for (const connection of this.connections) this.idle.push(connection);
     this.finished = new Promise((resolve) => (this.finish = resolve));
-    this.after(LEAD_MS + duration * SECOND_MS + (options.graceMs ?? LOAD_DEFAULTS.graceMs), () =>
+    this.after(LEAD_MS + seconds * SECOND_MS + (options.graceMs ?? LOAD_DEFAULTS.graceMs), () =>
       this.finish(),
     );
     this.seconds = setInterval(() => this.second(), SECOND_MS);
@@ -195,7 +199,7 @@ class Load {
     }
     this.open.delete(job);
     if (id === undefined) return;
-    this.tally.accepted(now - job.due);
+    this.tally.accepted(now - job.due, job.index >= this.cold);
     this.log?.accepted(job.index, id, now - this.begin);
   }
 

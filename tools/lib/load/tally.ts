@@ -37,9 +37,10 @@ export class Tally {
     }
   }
 
-  accepted(ms: number): void {
+  /** @param counts whether it counts for the latency of the whole */
+  accepted(ms: number, counts: boolean): void {
     this.counts.accepted++;
-    this.all.add(ms);
+    if (counts) this.all.add(ms);
     this.within.add(ms);
   }
 

@@ -8,6 +8,8 @@ export interface ProveOptions {
   readonly rate: number;
   /** seconds */
   readonly duration: number;
+  /** For so many seconds before, which do not count for the times at the door: until the code is compiled. */
+  readonly warmUp: number;
   readonly connections: number;
   readonly ids: number;
   readonly seed: number;
@@ -17,7 +19,7 @@ export interface ProveOptions {
   readonly sabotage?: Sabotage;
 }
 
-const DEFAULTS = { rate: 200, duration: 60, workers: 1 } as const;
+const DEFAULTS = { rate: 200, duration: 60, warmUp: 30, workers: 2 } as const;
 
 export const PROVE_USAGE = `Usage: npm run prove -- [options]
 
@@ -26,6 +28,7 @@ constant rate, and checks afterwards, record by record and from the stores thems
 
   --rate N         records a second (default: ${DEFAULTS.rate})
   --duration S     for so many seconds (default: ${DEFAULTS.duration})
+  --warm-up S      for so many seconds before, which count but for the times at the door (default: ${DEFAULTS.warmUp})
   --connections N  connections of the load (default: ${LOAD_DEFAULTS.connections})
   --ids N          how many different keys there are (default: ${LOAD_DEFAULTS.ids})
   --seed N         of the records, of what is refused, and of what is killed (default: ${LOAD_DEFAULTS.seed})
@@ -45,6 +48,7 @@ export type ProveArguments =
 const OPTIONS = {
   rate: { type: 'string' },
   duration: { type: 'string' },
+  'warm-up': { type: 'string' },
   connections: { type: 'string' },
   ids: { type: 'string' },
   seed: { type: 'string' },
@@ -65,6 +69,7 @@ export function readProveArguments(argv: readonly string[]): ProveArguments {
       throw new RangeError(`--sabotage must be one of ${Object.keys(SABOTAGES).join(', ')}.`);
     const options = {
       rate: numberIn(values.rate, '--rate', 0.1, 100_000) ?? DEFAULTS.rate,
+      warmUp: numberIn(values['warm-up'], '--warm-up', 0, 3_600) ?? DEFAULTS.warmUp,
       duration: numberIn(values.duration, '--duration', 1, 86_400) ?? DEFAULTS.duration,
       connections: wholeIn(values.connections, '--connections', 1, 10_000) ?? LOAD_DEFAULTS.connections,
       ids: wholeIn(values.ids, '--ids', 1, 1_000_000) ?? LOAD_DEFAULTS.ids,

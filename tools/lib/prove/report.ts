@@ -42,7 +42,7 @@ export function figures(proof: Proof): Rows {
   return [
     [
       'load',
-      `${options.rate} records a second for ${options.duration} s over ${options.connections} connections`,
+      `${options.rate} records a second for ${options.duration} s after ${options.warmUp} s of warm-up, over ${options.connections} connections`,
     ],
     ['seeds', `${options.seed} for records, refusals and kills; ${count(options.ids)} keys`],
     ...(options.chaos

@@ -171,15 +171,16 @@ class Run {
   }
 
   private async load(): Promise<{ load: LoadResult; kills: readonly Kill[] }> {
-    const { rate, duration, connections, ids, seed, chaos } = this.options;
+    const { rate, duration, warmUp, connections, ids, seed, chaos } = this.options;
     const kills = chaos
       ? startChaos(this.cloud, seed, ({ victim }) => this.watcher.tell(`  kill -9 ${victim}`))
       : undefined;
-    const middle = setTimeout(() => this.say(MIDDLE_FILE, ''), (duration * 1_000) / 2);
+    const middle = setTimeout(() => this.say(MIDDLE_FILE, ''), (warmUp + duration / 2) * 1_000);
     try {
       const load = await generateLoad({
         rate,
         duration,
+        warmUp,
         connections,
         ids,
         seed,
@@ -200,8 +201,8 @@ class Run {
 
   /** Which record will be the last. */
   private sayTail(begin: number): void {
-    const { rate, duration, seed, ids } = this.options;
-    const last = Math.round(rate * duration) - 1;
+    const { rate, duration, warmUp, seed, ids } = this.options;
+    const last = Math.round(rate * (duration + warmUp)) - 1;
     this.say(TAIL_FILE, productRecords({ rate, seed, ids, begin }).bodyOf(last));
   }
 
