@@ -17,6 +17,9 @@ const SAMPLE_MS = 100;
 const WINDOW_MS = 50;
 const PERIOD_MS = 1_000;
 
+/** A process that uses less of its time than that is not busy, however busy the machine is. */
+const OWN = 0.35;
+
 /** The share of time in which this process was busy, or all processors of the machine: whichever is more. */
 function utilization(): () => number {
   let loop: EventLoopUtilization | undefined;
@@ -27,7 +30,8 @@ function utilization(): () => number {
     const all = nextMachine.all - machine.all;
     const busy = all > 0 ? 1 - (nextMachine.idle - machine.idle) / all : 0;
     [loop, machine] = [nextLoop, nextMachine];
-    return Math.max(own, busy);
+    // Where this process does little, it is not what ingest waits for.
+    return own > OWN ? Math.max(own, busy) : own;
   };
 }
 

@@ -47,10 +47,10 @@ export class Recount {
     return resources;
   }
 
-  /** Every batch document. */
+  /** Every batch document; the claims of the records door lie beside them. */
   async batches(): Promise<Record<string, unknown>[]> {
     const { resources } = await this.container('batches')
-      .items.query<Record<string, unknown>>('SELECT * FROM c')
+      .items.query<Record<string, unknown>>('SELECT * FROM c WHERE IS_DEFINED(c.accepted)')
       .fetchAll();
     return resources;
   }
@@ -62,7 +62,7 @@ export class Recount {
     const { resources: containers } = await this.cosmos.database('headwater').containers.readAll().fetchAll();
     if (!containers.some(({ id }) => id === 'batches')) return true;
     const { resources } = await this.container('batches')
-      .items.query<string>('SELECT VALUE c.id FROM c OFFSET 0 LIMIT 1')
+      .items.query<string>('SELECT VALUE c.id FROM c WHERE IS_DEFINED(c.accepted) OFFSET 0 LIMIT 1')
       .fetchAll();
     return resources.length === 0;
   }

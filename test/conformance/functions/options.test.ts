@@ -116,10 +116,10 @@ describe('extensions.eventHubs of host.json', () => {
 
   test('is read from the app’s file', () => {
     expect(readHostJson(join(__dirname, '../../..')).eventHubs).toMatchObject({
-      maxEventBatchSize: 1000,
-      minEventBatchSize: 200,
+      maxEventBatchSize: 200,
+      minEventBatchSize: 100,
       maxWaitMs: 1_000,
-      prefetchCount: 1000,
+      prefetchCount: 200,
     });
   });
 

@@ -9,7 +9,7 @@ test('defaults and options', () => {
     options: {
       rate: 200,
       duration: 60,
-      warmUp: 15,
+      warmUp: 30,
       connections: 100,
       ids: 100_000,
       seed: 1,
