@@ -18,13 +18,14 @@ test('defaults and options', () => {
     },
   });
   const line =
-    '--rate 1500 --duration 120 --connections 9 --ids 8 --seed 7 --workers 2 --chaos --sabotage hub --json J';
+    '--rate 1500 --duration 120 --warm-up 3 --connections 9 --ids 8 --seed 7 --workers 2 --chaos --sabotage hub --json J';
   expect(read(line)).toEqual({
     kind: 'prove',
     json: 'J',
     options: {
       rate: 1_500,
       duration: 120,
+      warmUp: 3,
       connections: 9,
       ids: 8,
       seed: 7,
