@@ -1,19 +1,7 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { childrenOf, cpuSecondsOfProcess } from '../../tools/lib/processes';
 
 /** CPU seconds by the name of the process; a process that cannot be asked is missing. */
 export type CpuSeconds = ReadonlyMap<string, number>;
-
-/**
- * CPU seconds, user and system, from the text of `/proc/<pid>/stat`
- * (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html, fields 14 and 15).
- */
-export function cpuSecondsOf(stat: string, ticksPerSecond: number): number {
-  // The second field is the program's name in brackets and may itself hold brackets and blanks.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [user, system] = [Number(fields[11]), Number(fields[12])];
-  return (user + system) / ticksPerSecond;
-}
 
 /**
  * What each process has used so far, its children as `<name> workers`, and this one as `bench`.
@@ -24,9 +12,8 @@ export function readCpu(processes: ReadonlyMap<string, number>): CpuSeconds {
   for (const [name, pid] of processes) {
     try {
       seconds.set(name, cpuSecondsOfProcess(pid));
-      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-      if (children === '') continue;
-      const workers = children.split(' ').map((child) => cpuSecondsOfProcess(Number(child)));
+      const workers = childrenOf(pid).map((child) => cpuSecondsOfProcess(child));
+      if (workers.length === 0) continue;
       seconds.set(
         `${name} workers`,
         workers.reduce((sum, one) => sum + one, 0),
@@ -46,13 +33,4 @@ export function cpuGrowth(before: CpuSeconds, after: CpuSeconds, factor: number)
     growth[name] = Number(((seconds - (before.get(name) ?? 0)) * factor).toFixed(2));
   }
   return growth;
-}
-
-const cpuSecondsOfProcess = (pid: number): number =>
-  cpuSecondsOf(readFileSync(`/proc/${pid}/stat`, 'utf8'), clockTicks());
-
-let ticks: number | undefined;
-function clockTicks(): number {
-  ticks ??= Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
-  return ticks;
 }

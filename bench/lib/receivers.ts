@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { callsTo } from '../../tools/lib/child-calls';
 import type { ConsumerOptions, ConsumerStats, Entry } from '../../tools/lib/consumer';
 import type { Held } from '../../tools/lib/holdings';
 import { until } from './work';
@@ -44,23 +45,7 @@ const QUIET_MS = 30_000;
 /** Starts a consumer for each of the options. */
 export async function startReceivers(receivers: readonly ReceiverOptions[]): Promise<Receivers> {
   const child = fork(join(__dirname, 'receivers-child.js'), { serialization: 'advanced' });
-  const open = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
-  let calls = 0;
-  child.on('message', ({ id, value, error }: { id: number; value: unknown; error?: string }) => {
-    const waiting = open.get(id);
-    open.delete(id);
-    if (error === undefined) waiting?.resolve(value);
-    else waiting?.reject(new Error(error));
-  });
-  child.on('exit', () => {
-    for (const { reject } of open.values()) reject(new Error('The consumers have ended.'));
-  });
-  const ask = <T>(request: Record<string, unknown>): Promise<T> =>
-    new Promise((resolve, reject) => {
-      const id = calls++;
-      open.set(id, { resolve: (value) => resolve(value as T), reject });
-      child.send({ id, ...request });
-    });
+  const ask = callsTo(child, 'The consumers have ended.');
   const states = () => ask<ReceiverState[]>({ call: 'states' });
   return {
     pid: child.pid ?? 0,

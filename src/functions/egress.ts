@@ -29,6 +29,7 @@ import {
 import { createSweepDeliveries } from '../triggers/egress/sweepDeliveries';
 import { createSweepTerms } from '../triggers/egress/sweepTerms';
 import { durableClient, http } from './http';
+import { RETRY_FOR_EVER } from './retry';
 
 /** Registers what looks after subscriptions. */
 export function registerSubscriptions(deps: SubscriptionDeps, egress: EgressDeps): void {
@@ -77,13 +78,8 @@ export function registerDeliveries(
     startFromBeginning: true,
     feedPollDelay: config.feedPollMs,
     maxItemsPerInvocation: 1_000,
-    // Without a policy, or after its last retry, the platform moves on: the changes would be left to the sweep.
-    retry: {
-      strategy: 'exponentialBackoff',
-      maxRetryCount: -1,
-      minimumInterval: { seconds: 1 },
-      maximumInterval: { seconds: 30 },
-    },
+    // Else the changes would be left to the sweep.
+    retry: RETRY_FOR_EVER,
     extraInputs: [durableClient],
     handler: createDocumentsChanged(egress),
   });

@@ -6,6 +6,7 @@ import { createPostRecords } from '../triggers/ingress/postRecords';
 import { createRecordsArrived } from '../triggers/ingress/recordsArrived';
 import { createSweepIngress } from '../triggers/ingress/sweepIngress';
 import { durableClient, http } from './http';
+import { RETRY_FOR_EVER } from './retry';
 
 /** Registers the records door, and what makes batches of the records. */
 export function registerIngress(deps: IngressTriggerDeps): void {
@@ -22,13 +23,8 @@ export function registerIngress(deps: IngressTriggerDeps): void {
     consumerGroup: config.ingress.consumerGroup,
     cardinality: 'many',
     dataType: 'binary',
-    // Without a policy, or after its last retry, the platform moves on: the events would be left to the sweep.
-    retry: {
-      strategy: 'exponentialBackoff',
-      maxRetryCount: -1,
-      minimumInterval: { seconds: 1 },
-      maximumInterval: { seconds: 30 },
-    },
+    // Else the events would be left to the sweep.
+    retry: RETRY_FOR_EVER,
     extraInputs: [durableClient],
     handler: createRecordsArrived(deps),
   };

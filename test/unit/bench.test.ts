@@ -1,7 +1,8 @@
 import { parseArguments } from '../../bench/lib/arguments';
 import { missed, rounded, scaled } from '../../bench/lib/bench';
 import { growth, growthPerChunk } from '../../bench/lib/cost';
-import { cpuGrowth, cpuSecondsOf, readCpu } from '../../bench/lib/cpu';
+import { cpuGrowth, readCpu } from '../../bench/lib/cpu';
+import { cpuSecondsOf } from '../../tools/lib/processes';
 import { record } from '../../bench/lib/results';
 import { quantile, waitsOf } from '../../bench/lib/subscribers';
 import { amount, inLanes } from '../../bench/lib/work';

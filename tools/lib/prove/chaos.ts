@@ -1,6 +1,6 @@
 import type { LocalCloud } from '../../../local/start';
 import { random } from '../random';
-import { childrenOf } from './cpu';
+import { childrenOf } from '../processes';
 
 export const KILL_EVERY_MS = 10_000;
 

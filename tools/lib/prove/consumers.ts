@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { callsTo } from '../child-calls';
 import { BUILT_LIB } from '../paths';
 import type { Taken } from './facts';
 
@@ -37,23 +38,8 @@ export interface Consumers {
 /** Starts subscribers in a child process. */
 export async function startConsumers(consumers: readonly ConsumerSettings[]): Promise<Consumers> {
   const child = fork(join(BUILT_LIB, 'prove', 'consumers-child.js'));
-  const open = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
-  let calls = 0;
-  child.on('message', ({ id, value, error }: { id: number; value: unknown; error?: string }) => {
-    const waiting = open.get(id);
-    open.delete(id);
-    if (error === undefined) waiting?.resolve(value);
-    else waiting?.reject(new Error(error));
-  });
-  child.on('exit', () => {
-    for (const { reject } of open.values()) reject(new Error('The subscribers have ended.'));
-  });
-  const ask = <T>(request: ConsumersRequest): Promise<T> =>
-    new Promise((resolve, reject) => {
-      const id = calls++;
-      open.set(id, { resolve: (value) => resolve(value as T), reject });
-      child.send({ id, ...request });
-    });
+  const calls = callsTo(child, 'The subscribers have ended.');
+  const ask = <T>(request: ConsumersRequest): Promise<T> => calls<T>(request);
   return {
     pid: child.pid ?? 0,
     urls: await ask<string[]>({ call: 'open', consumers }),

@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { childrenOf, cpuSecondsOfProcess } from '../processes';
 
 const SAMPLE_MS = 500;
 
@@ -44,29 +43,10 @@ export class CpuMeter {
   }
 }
 
-/** Ids of the children of a process; none where nobody can tell. */
-export function childrenOf(pid: number): number[] {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-  } catch {
-    return [];
-  }
-}
-
-/** User and system time (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html, fields 14 and 15). */
 function secondsOf(pid: number): number | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The second field is the program's name in brackets and may itself hold brackets and blanks.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / clockTicks();
+    return cpuSecondsOfProcess(pid);
   } catch {
     return undefined;
   }
-}
-
-let ticks: number | undefined;
-function clockTicks(): number {
-  ticks ??= Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
-  return ticks;
 }
