@@ -21,6 +21,11 @@ export interface LocalCloudOptions {
   ports?: Partial<Record<ServiceName, number>>;
   /** Worker processes of the app; default: FUNCTIONS_WORKER_PROCESS_COUNT, else 1. */
   workers?: number;
+  /**
+   * Runs HTTP functions, the durable ones, and the others in workers of their own, as the plan Flex Consumption does, and
+   * lets those go first that a request waits for. Default: all of them share each worker.
+   */
+  scaleGroups?: boolean;
   /** Throws away the state of earlier runs, keys included. */
   fresh?: boolean;
   /** Further app settings; they win over local.settings.json. A function may derive secrets from the store's keys. */
@@ -42,6 +47,9 @@ export const DEFAULT_PORTS: Record<ServiceName, number> = {
   cosmos: 8_081,
   functions: 7_071,
 };
+
+/** Requests at a door are answered by the Functions host and the event hubs. */
+const BACKGROUND: ReadonlySet<ServiceName> = new Set(['blob', 'cosmos']);
 
 export interface LocalCloud {
   /** The folder of everything durable. */
@@ -174,6 +182,7 @@ class Cloud implements LocalCloud {
     this.functions = this.child('functions', () => ({
       appDir: resolve(this.options.appDir),
       workers: this.options.workers,
+      scaleGroups: this.options.scaleGroups,
       keys: this.keys.functions,
       environment: this.settings,
       workerRequire: this.options.workerRequire,
@@ -230,6 +239,7 @@ class Cloud implements LocalCloud {
       port: this.options.ports?.[name] ?? DEFAULT_PORTS[name],
       options: (port) => ({ dataDir: join(this.stateDir, name), port, ...specific() }),
       environment: this.options.environment ?? {},
+      background: this.options.scaleGroups === true && BACKGROUND.has(name),
       onChange: () => this.lock.record(this.children.map(({ pid }) => pid)),
     });
   }

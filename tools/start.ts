@@ -14,6 +14,7 @@ const USAGE = `Usage: npm start -- [options]
   --port N           port of the API (default: 7071; 0 asks for a free one)
   --store-ports A,B,C  ports of blob, event hubs and cosmos (default: 10000,5672,8081)
   --workers N        processes that run the app (default: 1)
+  --flex             own processes for HTTP functions, durable ones, and others, as on the plan Flex Consumption
   --no-sample        do not ingest the samples on an empty store`;
 
 interface Options {
@@ -21,6 +22,7 @@ interface Options {
   readonly data: string;
   readonly ports: { functions?: number; blob?: number; eventhubs?: number; cosmos?: number };
   readonly workers: number | undefined;
+  readonly flex: boolean;
   readonly sample: boolean;
 }
 
@@ -39,6 +41,7 @@ function readOptions(argv: string[]): Options {
       port: { type: 'string' },
       'store-ports': { type: 'string' },
       workers: { type: 'string' },
+      flex: { type: 'boolean', default: false },
       'no-sample': { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -59,6 +62,7 @@ function readOptions(argv: string[]): Options {
       ...(stores ? { blob: blob ?? 0, eventhubs: eventhubs ?? 0, cosmos: cosmos ?? 0 } : {}),
     },
     workers: values.workers === undefined ? undefined : whole(values.workers, 'workers'),
+    flex: values.flex,
     sample: !values['no-sample'],
   };
 }
@@ -168,6 +172,7 @@ async function main(): Promise<void> {
     stateDir: options.data,
     fresh: options.fresh,
     ports: options.ports,
+    scaleGroups: options.flex,
     ...(options.workers === undefined ? {} : { workers: options.workers }),
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (stopping = true));

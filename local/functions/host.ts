@@ -24,6 +24,8 @@ export interface FunctionsHostOptions {
   port: number;
   /** Worker processes; default: `FUNCTIONS_WORKER_PROCESS_COUNT`, else 1. */
   workers?: number;
+  /** Whether HTTP functions, the durable ones, and the others each have so many workers of their own; default: no. */
+  scaleGroups?: boolean;
   keys: HostKeys;
   /** App settings; they win over local.settings.json. */
   environment: Record<string, string>;
@@ -135,7 +137,13 @@ class Host implements FunctionsHost {
         durableClientData: this.durable.clientData,
         maxKeptGenerators: MAX_KEPT_GENERATORS,
       },
-      Math.min(options.workers ?? positive(settings, 'FUNCTIONS_WORKER_PROCESS_COUNT', 1), MAX_WORKERS),
+      {
+        count: Math.min(
+          options.workers ?? positive(settings, 'FUNCTIONS_WORKER_PROCESS_COUNT', 1),
+          MAX_WORKERS,
+        ),
+        groups: options.scaleGroups ?? false,
+      },
       { onApp: (app) => this.onApp(app) },
     );
     await this.pool.settled();

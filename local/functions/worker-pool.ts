@@ -1,5 +1,6 @@
 import { WorkerLostError } from '../durable/runner';
 import type { FunctionMetadata, Invocation, InvocationReply, LoadedApp } from './protocol';
+import { SCALE_GROUPS, scaleGroupOf, type ScaleGroup } from './scale-group';
 import { WorkerProcess, type WorkerSettings } from './worker-process';
 import { log } from '../shared/log';
 
@@ -21,11 +22,20 @@ const PREFERRED_LOAD = 4;
 
 interface Slot {
   readonly index: number;
+  /** What it runs; undefined: everything. */
+  readonly group: ScaleGroup | undefined;
   worker: WorkerProcess | undefined;
   ready: boolean;
   build: string;
   failures: number;
   timer: NodeJS.Timeout | undefined;
+}
+
+export interface PoolScale {
+  /** Workers: all in all, or of each group. */
+  readonly count: number;
+  /** Whether each group has workers of its own, of which those that nobody waits for are in the background. */
+  readonly groups: boolean;
 }
 
 export interface PoolEvents {
@@ -49,11 +59,13 @@ export class WorkerPool {
 
   constructor(
     private readonly settings: WorkerSettings,
-    count: number,
+    scale: PoolScale,
     private readonly events: PoolEvents,
   ) {
-    this.slots = Array.from({ length: count }, (_, index) => ({
+    const groups = scale.groups ? SCALE_GROUPS : [undefined];
+    this.slots = Array.from({ length: scale.count * groups.length }, (_, index) => ({
       index,
+      group: groups[index % groups.length],
       worker: undefined,
       ready: false,
       build: '',
@@ -96,10 +108,11 @@ export class WorkerPool {
    * @throws {AppNotLoadedError} when the app does not load.
    */
   async invoke(invocation: Omit<Invocation, 'id'>, affinity?: Affinity): Promise<InvocationReply> {
-    let worker = this.pick(affinity);
+    const { name } = invocation;
+    let worker = this.pick(name, affinity);
     while (!worker) {
       await this.available();
-      worker = this.pick(affinity);
+      worker = this.pick(name, affinity);
     }
     return worker.invoke(invocation);
   }
@@ -115,8 +128,8 @@ export class WorkerPool {
     );
   }
 
-  private pick(affinity: Affinity | undefined): WorkerProcess | undefined {
-    const { slots } = this;
+  private pick(name: string, affinity: Affinity | undefined): WorkerProcess | undefined {
+    const slots = this.slotsFor(name);
     let best: WorkerProcess | undefined;
     for (const { ready, worker } of slots) {
       if (ready && worker?.usable && (!best || worker.load < best.load)) best = worker;
@@ -125,6 +138,12 @@ export class WorkerPool {
     const bound = slots[hash(affinity.instanceId) % slots.length];
     if (!best || !bound?.ready || !bound.worker?.usable) return best;
     return affinity.strict || bound.worker.load <= best.load + PREFERRED_LOAD ? bound.worker : best;
+  }
+
+  private slotsFor(name: string): readonly Slot[] {
+    const fn = this.find(name);
+    const group = fn && scaleGroupOf(fn);
+    return this.slots.filter((slot) => slot.group === undefined || slot.group === group);
   }
 
   private available(): Promise<void> {
@@ -142,7 +161,8 @@ export class WorkerPool {
   }
 
   private start(slot: Slot): void {
-    const worker = new WorkerProcess(this.settings);
+    const background = slot.group !== undefined && slot.group !== 'http';
+    const worker = new WorkerProcess({ ...this.settings, background });
     const startedAt = Date.now();
     slot.worker = worker;
     worker.app.then(

@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { toBackground } from '../shared/background';
 import { MEMORY_ARGUMENTS } from '../shared/memory';
 import { Batch } from './batch';
 import type { FromWorker, Invocation, InvocationReply, LoadedApp, LoadOptions, ToWorker } from './protocol';
@@ -10,6 +11,8 @@ export interface WorkerSettings extends LoadOptions {
   environment: Record<string, string>;
   /** Modules preloaded into the worker (`node --require`). */
   require: readonly string[];
+  /** Whether others go first. */
+  background?: boolean;
   /** Time an invocation may take (ms); null for no limit. */
   functionTimeoutMs: number | null;
 }
@@ -55,6 +58,7 @@ export class WorkerProcess {
       ],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
+    if (settings.background && this.child.pid !== undefined) toBackground(this.child.pid);
     const { appDir, durableClientData, maxKeptGenerators } = settings;
     this.app = new Promise((resolve, reject) => {
       this.child.on('message', (message: FromWorker) => this.onMessage(message, resolve));

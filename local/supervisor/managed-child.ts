@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { toBackground } from '../shared/background';
 import { MEMORY_ARGUMENTS } from '../shared/memory';
 import type { Counters, CountersReply, FromChild, ToChild } from '../shared/child';
 import { log } from '../shared/log';
@@ -23,6 +24,8 @@ export interface ChildSpec {
   options(port: number): Record<string, unknown>;
   port: number;
   environment: Record<string, string>;
+  /** Whether others go first. */
+  background: boolean;
   /** Called whenever the process id changes. */
   onChange(): void;
 }
@@ -127,6 +130,7 @@ export class ManagedChild {
       execArgv: [...MEMORY_ARGUMENTS],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
+    if (spec.background && child.pid !== undefined) toBackground(child.pid);
     this.child = child;
     spec.onChange();
     return child;

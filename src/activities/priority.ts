@@ -18,7 +18,7 @@ const WINDOW_MS = 50;
 const PERIOD_MS = 1_000;
 
 /** A process that uses less of its time than that is not busy, however busy the machine is. */
-const OWN = 0.35;
+const OWN = 0.1;
 
 /** The share of time in which this process was busy, or all processors of the machine: whichever is more. */
 function utilization(): () => number {

@@ -13,7 +13,6 @@ const OPTIONS = {
   ids: 500,
   seed: SEED,
   chaos: true,
-  workers: 1,
 } as const;
 
 test('records that are accepted while parts of the cloud are killed have one verdict each, and reach every subscriber', async () => {

@@ -31,6 +31,6 @@ export interface EgressDeps {
   /** The secrets that a subscription's requests are signed with, newest first. */
   readonly secretsOf: (subscription: Subscription, now: Date) => readonly string[];
   readonly wake: Wake;
-  readonly priority: Pick<Priority, 'heldUntil' | 'turn'>;
+  readonly priority: Pick<Priority, 'held' | 'heldUntil' | 'turn'>;
   readonly now: () => Date;
 }

@@ -152,9 +152,19 @@ class Lane implements PumpHost {
     }
   }
 
-  /** Finds what came due since the last look: raised by other processes, or at the end of a pause. */
+  /**
+   * Finds what came due since the last look: raised by other processes, or at the end of a pause. Under load there is
+   * much of it, in each partition; the question, which costs the store as much, is left out when the answer is known:
+   * pumps that will look everywhere anyway find it. Those that hold back are told to, so that it is not asked meanwhile.
+   */
   private async look(): Promise<void> {
     const now = this.time();
+    const pumps = [...this.pumps.values()];
+    if (this.deps.priority.held) for (const pump of pumps) pump.wakeAll();
+    if (pumps.every((pump) => pump.looksEverywhere)) {
+      this.lookedAt = now;
+      return;
+    }
     try {
       const due = await this.deps.deliveries.partitionsDue(this.lookedAt - OVERLAP_MS, now);
       this.lookedAt = now;

@@ -83,6 +83,18 @@ export class Pump {
     this.turn();
   }
 
+  /** Something may be due in any partition. */
+  wakeAll(): void {
+    this.looks.fill(0);
+    this.turn();
+  }
+
+  /** Whether it is about to look at each of its partitions. */
+  get looksEverywhere(): boolean {
+    const now = this.time();
+    return this.looks.every((at) => at <= now);
+  }
+
   get busy(): boolean {
     return this.inFlight.size + this.queue.length > 0 || this.filling || this.settler.busy;
   }

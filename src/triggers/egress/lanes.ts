@@ -3,6 +3,7 @@ import { getClient, type DurableClient } from 'durable-functions';
 import type { EgressDeps } from '../../activities/egress/deps';
 import { laneInstance, laneOf, type LaneTask } from '../../domain/egress/lane';
 import { shardOf, SHARDS, shardPartition } from '../../domain/egress/row';
+import { hasEnded, instanceStatus } from '../ingest/instances';
 import type { SubscriptionHandler } from './deps';
 
 /** The name the orchestrator is registered under. */
@@ -15,6 +16,12 @@ async function startLane(client: DurableClient, task: LaneTask): Promise<void> {
   } catch (error) {
     if (!isRunning(error)) throw error;
   }
+}
+
+/** Whether each lane has its drain, which finds what is due by itself. */
+export async function allLanesRun(client: DurableClient, lanes: number): Promise<boolean> {
+  const drains = Array.from({ length: lanes }, (_, lane) => instanceStatus(client, laneInstance({ lane, lanes })));
+  return (await Promise.all(drains)).every((drain) => drain !== undefined && !hasEnded(drain.runtimeStatus));
 }
 
 /** Whether a start failed because the instance runs (409). The SDK tells that only in an error's text. */

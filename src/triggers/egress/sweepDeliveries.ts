@@ -9,7 +9,7 @@ import { REPAIR_TYPES, repairInstance } from '../../domain/egress/repair';
 import { shardOf } from '../../domain/egress/row';
 import { isOwed } from '../../domain/egress/subscription';
 import { purgeInstance } from '../ingest/instances';
-import { LaneCalls } from './lanes';
+import { allLanesRun, LaneCalls } from './lanes';
 
 /** Documents compared with rows in one run, and rows read for it: the next run goes on. */
 const COMPARED = 500;
@@ -49,6 +49,8 @@ export function createSweepDeliveries(
       await comparison.run(most, (pk) => due.add(shardOf(pk).subscription));
     });
     await tend('What is due', async () => {
+      // Under load much is due, and to ask for it costs the store as much.
+      if (await allLanesRun(getClient(context), deps.egress.lanes)) return;
       for (const id of await deps.deliveries.subscriptionsDue(deps.now().getTime())) due.add(id);
     });
     const calls = new LaneCalls(deps, context);

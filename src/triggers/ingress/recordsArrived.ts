@@ -17,12 +17,13 @@ interface GroupMetadata {
  * Claims a group of events that the platform has delivered. What it throws makes the platform deliver the group again:
  * it is registered with a retry that does not end.
  */
-export function createRecordsArrived({ chains }: Pick<IngressTriggerDeps, 'chains'>) {
+export function createRecordsArrived({ chains, priority }: Pick<IngressTriggerDeps, 'chains' | 'priority'>) {
   return async (messages: unknown, context: InvocationContext): Promise<void> => {
     const metadata = context.triggerMetadata as GroupMetadata;
     const partition = metadata.partitionContext?.partitionId;
     if (partition === undefined) throw new Error('The platform does not tell the partition.');
     const events = eventsOf(messages, metadata);
+    priority.note();
     await chains.claimEvents(partition, events, starter(getClient(context), context));
   };
 }

@@ -82,7 +82,7 @@ function setUp(
     webhooks,
     secretsOf: () => [SECRET],
     wake: new Wake(),
-    priority: { heldUntil: () => 0, turn: () => Promise.resolve() },
+    priority: { held: false, heldUntil: () => 0, turn: () => Promise.resolve() },
     now: () => new Date(),
   };
   const drain = createDrainLane(deps, { boxMs: 300 });

@@ -13,12 +13,11 @@ test('defaults and options', () => {
       connections: 100,
       ids: 100_000,
       seed: 1,
-      workers: 2,
       chaos: false,
     },
   });
   const line =
-    '--rate 1500 --duration 120 --warm-up 3 --connections 9 --ids 8 --seed 7 --workers 2 --chaos --sabotage hub --json J';
+    '--rate 1500 --duration 120 --warm-up 3 --connections 9 --ids 8 --seed 7 --chaos --sabotage hub --json J';
   expect(read(line)).toEqual({
     kind: 'prove',
     json: 'J',
@@ -29,7 +28,6 @@ test('defaults and options', () => {
       connections: 9,
       ids: 8,
       seed: 7,
-      workers: 2,
       chaos: true,
       sabotage: 'hub',
     },

@@ -31,7 +31,7 @@ const load = {
 
 function proof(some: Partial<Proof> = {}, facts = world(1)): Proof {
   return {
-    options: { rate: 1, duration: 1, warmUp: 0, connections: 1, ids: 1, seed: 77, chaos: false, workers: 1 },
+    options: { rate: 1, duration: 1, warmUp: 0, connections: 1, ids: 1, seed: 77, chaos: false },
     load,
     kills: [],
     drain: { done: true, upsertedMs: 1, deliveredMs: 2 },

@@ -15,11 +15,10 @@ export interface ProveOptions {
   readonly seed: number;
   /** A part of the local cloud is killed every ten seconds. */
   readonly chaos: boolean;
-  readonly workers: number;
   readonly sabotage?: Sabotage;
 }
 
-const DEFAULTS = { rate: 200, duration: 60, warmUp: 30, workers: 2 } as const;
+const DEFAULTS = { rate: 200, duration: 60, warmUp: 30 } as const;
 
 export const PROVE_USAGE = `Usage: npm run prove -- [options]
 
@@ -33,7 +32,6 @@ constant rate, and checks afterwards, record by record and from the stores thems
   --ids N          how many different keys there are (default: ${LOAD_DEFAULTS.ids})
   --seed N         of the records, of what is refused, and of what is killed (default: ${LOAD_DEFAULTS.seed})
   --chaos          every 10 s kill -9 of a part of the cloud: a store, the Functions host, or a worker
-  --workers N      worker processes of the app (default: ${DEFAULTS.workers})
   --sabotage X     lose something on purpose, which the proof has to find: ${Object.keys(SABOTAGES).join(', ')}
   --json FILE      all figures and findings as JSON; - is standard output
 
@@ -53,7 +51,6 @@ const OPTIONS = {
   ids: { type: 'string' },
   seed: { type: 'string' },
   chaos: { type: 'boolean', default: false },
-  workers: { type: 'string' },
   sabotage: { type: 'string' },
   json: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
@@ -74,7 +71,6 @@ export function readProveArguments(argv: readonly string[]): ProveArguments {
       connections: wholeIn(values.connections, '--connections', 1, 10_000) ?? LOAD_DEFAULTS.connections,
       ids: wholeIn(values.ids, '--ids', 1, 1_000_000) ?? LOAD_DEFAULTS.ids,
       seed: wholeIn(values.seed, '--seed', 0, 2 ** 32 - 1) ?? LOAD_DEFAULTS.seed,
-      workers: wholeIn(values.workers, '--workers', 1, 16) ?? DEFAULTS.workers,
       chaos,
       ...(sabotage === undefined ? {} : { sabotage }),
     };

@@ -23,17 +23,18 @@ export function startChaos(
   const kills: Kill[] = [];
   const timer = setInterval(() => {
     const kill = { victim: source.pick(VICTIMS), at: Date.now() };
-    strike(cloud, kill.victim);
+    strike(cloud, kill.victim, kills.length);
     kills.push(kill);
     tell(kill);
   }, KILL_EVERY_MS);
   return { kills, stop: () => clearInterval(timer) };
 }
 
-function strike(cloud: Pick<LocalCloud, 'kill' | 'children'>, victim: Victim): void {
+function strike(cloud: Pick<LocalCloud, 'kill' | 'children'>, victim: Victim, turn: number): void {
   if (victim !== 'worker') return cloud.kill(victim, 'SIGKILL');
   const host = cloud.children.find(({ name }) => name === 'functions');
-  const [worker] = host ? childrenOf(host.pid) : [];
+  const workers = host ? childrenOf(host.pid) : [];
+  const worker = workers[turn % workers.length];
   if (worker === undefined) return;
   try {
     process.kill(worker, 'SIGKILL');

@@ -82,7 +82,7 @@ export async function prove(options: ProveOptions, watcher: Watcher): Promise<Pr
 
 const consumerFile = (folder: string, at: number): string => join(folder, `consumer-${at}.log`);
 
-function startCloud({ sabotage, workers }: ProveOptions, folder: string): Promise<LocalCloud> {
+function startCloud({ sabotage }: ProveOptions, folder: string): Promise<LocalCloud> {
   const environment =
     sabotage === undefined
       ? {}
@@ -94,7 +94,7 @@ function startCloud({ sabotage, workers }: ProveOptions, folder: string): Promis
     stateDir: join(folder, 'state'),
     ports: { blob: 0, eventhubs: 0, cosmos: 0, functions: 0 },
     settings: QUICK_RETRIES,
-    workers,
+    scaleGroups: true,
     ...environment,
   });
 }
