@@ -4,7 +4,7 @@ import { cpuGrowth, readCpu } from './lib/cpu';
 
 const RATE = 1_000;
 const SECONDS = 20;
-const WARM_UP_SECONDS = 8;
+const WARM_UP_SECONDS = 20;
 const CONNECTIONS = 100;
 const SEED = 60;
 const IDS = 100_000;
@@ -21,7 +21,7 @@ export const accept: Bench = {
 
   async run(context) {
     const settings = Object.fromEntries(LANDING.map((name) => [`AzureWebJobs.${name}.Disabled`, 'true']));
-    const cloud = await context.startCloud('everything', settings);
+    const cloud = await context.startCloud('flex', settings);
     try {
       const load = (duration: number, seed: number) =>
         generateLoad({

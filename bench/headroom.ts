@@ -97,7 +97,7 @@ function load(to: string, key: string, rate: number, seconds: number): Promise<L
 }
 
 async function probeDoor(context: Context, rate: number, seconds: number): Promise<Probe> {
-  const cloud = await context.startCloud('everything');
+  const cloud = await context.startCloud('flex');
   try {
     const { hostUrl, functionKey } = cloud;
     await load(hostUrl, functionKey, WARM_UP.rate, Math.max(1, WARM_UP.seconds * context.scale));

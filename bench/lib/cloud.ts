@@ -7,8 +7,9 @@ import { startLocalCloud, type LocalCloud } from '../../local/start';
  * - `engine`: the tiny app of `bench/apps/durable` in the Functions host, and nothing else
  * - `stores`: the same, and the stores beside it
  * - `everything`: the stores and the built app itself
+ * - `flex`: the same, with workers of their own for HTTP functions, the durable ones, and the others
  */
-export type Setup = 'engine' | 'stores' | 'everything';
+export type Setup = 'engine' | 'stores' | 'everything' | 'flex';
 
 /** A local cloud as the benches see it. */
 export interface Cloud {
@@ -59,7 +60,8 @@ export async function startCloud(
   const remove = (): void => rmSync(stateDir, { recursive: true, force: true });
   try {
     const cloud = await startLocalCloud({
-      appDir: setup === 'everything' ? root : join(root, 'bench', 'apps', 'durable'),
+      appDir: setup === 'everything' || setup === 'flex' ? root : join(root, 'bench', 'apps', 'durable'),
+      scaleGroups: setup === 'flex',
       stateDir,
       ports: { blob: 0, eventhubs: 0, cosmos: 0, functions: 0 },
       settings: {

@@ -7,6 +7,9 @@ const INGEST_MS = 500;
 /** Of the time there is: with less in use there is enough for both. */
 const USED = 0.7;
 
+/** With less in use while egress holds back there is enough for it, too. */
+const USED_WITHOUT = 0.55;
+
 /**
  * How long (ms) the use of time is measured at least; so long, too, egress holds back before it is looked again. While it
  * does, only ingest uses time: where that is little, egress gets most of the rest.
@@ -17,11 +20,18 @@ const SAMPLE_MS = 100;
 const WINDOW_MS = 50;
 const PERIOD_MS = 1_000;
 
-/** A process that uses less of its time than that is not busy, however busy the machine is. */
+/** A process that uses less of its time than that is not what ingest waits for, however busy the machine is. */
 const OWN = 0.1;
 
-/** The share of time in which this process was busy, or all processors of the machine: whichever is more. */
-function utilization(): () => number {
+/** Shares of the time since they were asked for last. */
+export interface Utilization {
+  /** in which this process was busy */
+  readonly own: number;
+  /** in which the processors of the machine were */
+  readonly machine: number;
+}
+
+function measured(): () => Utilization {
   let loop: EventLoopUtilization | undefined;
   let machine = machineTimes();
   return () => {
@@ -30,8 +40,7 @@ function utilization(): () => number {
     const all = nextMachine.all - machine.all;
     const busy = all > 0 ? 1 - (nextMachine.idle - machine.idle) / all : 0;
     [loop, machine] = [nextLoop, nextMachine];
-    // Where this process does little, it is not what ingest waits for.
-    return own > OWN ? Math.max(own, busy) : own;
+    return { own, machine: busy };
   };
 }
 
@@ -52,12 +61,11 @@ function machineTimes(): { idle: number; all: number } {
 export class Priority {
   private ingestAt = -Infinity;
   private sampledAt = -Infinity;
-  private share = 0;
+  private holding = false;
 
-  /** @param used the share of time that was in use since it was asked last */
   constructor(
     private readonly now: () => number = Date.now,
-    private readonly used: () => number = utilization(),
+    private readonly utilization: () => Utilization = measured(),
   ) {}
 
   /** A step of ingest was done. */
@@ -68,12 +76,14 @@ export class Priority {
   /** Whether egress holds back at present. */
   get held(): boolean {
     const now = this.now();
-    if (now - this.ingestAt > INGEST_MS) return false;
-    if (now - this.sampledAt >= SAMPLE_MS) {
-      this.share = this.used();
+    if (now - this.ingestAt > INGEST_MS) this.holding = false;
+    else if (now - this.sampledAt >= SAMPLE_MS) {
+      const { own, machine } = this.utilization();
+      // Who holds back does little, and the machine has less to do: neither alone is a reason to go on.
+      this.holding = own > USED || (this.holding ? machine > USED_WITHOUT : machine > USED && own > OWN);
       this.sampledAt = now;
     }
-    return this.share > USED;
+    return this.holding;
   }
 
   /** When egress may begin something, ms since the epoch; 0: now. */

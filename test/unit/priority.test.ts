@@ -1,11 +1,11 @@
 import { Priority } from '../../src/activities/priority';
 
-/** A priority at a time of its own, on a machine that is used so much. */
-function at(used: number) {
-  const world = { now: 10_000, used };
+/** A priority at a time of its own, on a machine that is used so much, by this process so much. */
+function at(machine: number, own = 0.3) {
+  const world = { now: 10_000, machine, own };
   const priority = new Priority(
     () => world.now,
-    () => world.used,
+    () => ({ own: world.own, machine: world.machine }),
   );
   return { world, priority };
 }
@@ -26,11 +26,42 @@ describe('egress', () => {
     const { world, priority } = at(0.3);
     priority.note();
     expect(priority.heldUntil()).toBe(0);
-    world.used = 0.9;
+    world.machine = 0.9;
     // Looked at again after a while only.
     world.now += 50;
     expect(priority.held).toBe(false);
     world.now += 50;
+    expect(priority.held).toBe(true);
+  });
+
+  test('goes on when the machine has enough for both, not because it does little itself', () => {
+    const { world, priority } = at(0.9);
+    const held = () => {
+      world.now += 100;
+      priority.note();
+      return priority.held;
+    };
+    expect(held()).toBe(true);
+    world.own = 0.01;
+    expect(held()).toBe(true);
+    world.machine = 0.6;
+    expect(held()).toBe(true);
+    world.machine = 0.5;
+    expect(held()).toBe(false);
+    world.machine = 0.6;
+    world.own = 0.3;
+    expect(held()).toBe(false);
+  });
+
+  test('does not hold back where others keep the machine busy, and this process does little', () => {
+    const { priority } = at(0.9, 0.05);
+    priority.note();
+    expect(priority.held).toBe(false);
+  });
+
+  test('holds back where its own process is busy', () => {
+    const { priority } = at(0, 0.9);
+    priority.note();
     expect(priority.held).toBe(true);
   });
 

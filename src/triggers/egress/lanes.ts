@@ -20,7 +20,9 @@ async function startLane(client: DurableClient, task: LaneTask): Promise<void> {
 
 /** Whether each lane has its drain, which finds what is due by itself. */
 export async function allLanesRun(client: DurableClient, lanes: number): Promise<boolean> {
-  const drains = Array.from({ length: lanes }, (_, lane) => instanceStatus(client, laneInstance({ lane, lanes })));
+  const drains = Array.from({ length: lanes }, (_, lane) =>
+    instanceStatus(client, laneInstance({ lane, lanes })),
+  );
   return (await Promise.all(drains)).every((drain) => drain !== undefined && !hasEnded(drain.runtimeStatus));
 }
 
