@@ -2,7 +2,7 @@ import { generateLoad } from '../tools/lib/load/run';
 import { rounded, type Bench } from './lib/bench';
 import { cpuGrowth, readCpu } from './lib/cpu';
 
-const RATE = 1_000;
+const RATE = 1_500;
 const SECONDS = 20;
 const WARM_UP_SECONDS = 20;
 const CONNECTIONS = 100;

@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 
 /** What the id of a record tells: when and into which partition of the hub it was sent. */
 export interface RecordPlace {
@@ -16,24 +16,18 @@ const FORM = /^([0-9a-z]{9})([0-9a-z]{2})([0-9a-f]{20})([0-9a-f]{8})$/;
 
 const MAX_PARTITION = 36 ** 2 - 1;
 
-/** Of a text the platform makes a key object each time, which costs more than the signature. */
-const keys = new Map<string, KeyObject>();
+/** Better a key object: of a text one is made at each signature, which costs more than that. */
+export type Secret = Parameters<typeof createHmac>[1];
 
-function keyOf(secret: string): KeyObject {
-  let key = keys.get(secret);
-  if (!key) keys.set(secret, (key = createSecretKey(secret, 'utf8')));
-  return key;
-}
-
-const signatureOf = (secret: string, text: string): string =>
-  createHmac('sha256', keyOf(secret)).update(`record\n${text}`).digest('hex').slice(0, 8);
+const signatureOf = (secret: Secret, text: string): string =>
+  createHmac('sha256', secret).update(`record\n${text}`).digest('hex').slice(0, 8);
 
 /**
  * A new id.
  * @param random a random UUID
  * @throws RangeError for a partition whose name is no number below 1,296: Event Hubs numbers them
  */
-export function makeRecordId(secret: string, { receivedAt, partition }: RecordPlace, random: string): string {
+export function makeRecordId(secret: Secret, { receivedAt, partition }: RecordPlace, random: string): string {
   const number = Number(partition);
   if (!/^\d+$/.test(partition) || number > MAX_PARTITION)
     throw new RangeError(`"${partition}" is no partition of a hub.`);
@@ -47,7 +41,7 @@ export function makeRecordId(secret: string, { receivedAt, partition }: RecordPl
 }
 
 /** What an id tells, or undefined when it was not made with this secret. */
-export function readRecordId(secret: string, id: string): RecordPlace | undefined {
+export function readRecordId(secret: Secret, id: string): RecordPlace | undefined {
   const [, time, partition, , signature] = FORM.exec(id) ?? [];
   if (time === undefined || partition === undefined || signature === undefined) return undefined;
   const expected = signatureOf(secret, id.slice(0, -signature.length));

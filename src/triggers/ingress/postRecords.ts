@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { randomUUID } from 'node:crypto';
+import { createSecretKey, randomUUID } from 'node:crypto';
 import { BOM, parseJson } from '../../domain/ingest/framing/raw';
 import { checkRecord, validateRecord, type RecordError } from '../../domain/ingest/validation';
 import { recordLine } from '../../domain/ingress/packet';
-import { makeRecordId } from '../../domain/ingress/recordId';
+import { makeRecordId, type Secret } from '../../domain/ingress/recordId';
 import type { Json } from '../../domain/json';
 import { bucketOf } from '../../domain/keys';
 import { Problem } from '../../domain/problem';
@@ -39,6 +39,7 @@ interface Accepted {
  */
 export function createPostRecords(deps: IngressTriggerDeps): Handler {
   const { ingest, packets, pressure, priority } = deps;
+  const secret = createSecretKey(ingest.config.signingKey, 'utf8');
   return async (request) => {
     const dataset = datasetOf(request, ingest.schemas.all);
     formatOf(request, ['json']);
@@ -52,7 +53,7 @@ export function createPostRecords(deps: IngressTriggerDeps): Handler {
     const { schemaVersion } = dataset;
     const receivedAt = ingest.now().getTime();
     const single = !Array.isArray(value) && !/[\r\n]/.test(text) ? text : undefined;
-    const accepted = await acceptAll(deps, dataset.name, schemaVersion, receivedAt, records, single);
+    const accepted = await acceptAll(deps, secret, dataset.name, schemaVersion, receivedAt, records, single);
     const to = { dataset: dataset.name, schemaVersion, receivedAt };
     await published(accepted.map(({ line, partition }) => packets.publish({ ...to, partition, line })));
     const ids = accepted.map(({ id }) => id);
@@ -95,6 +96,7 @@ const SURROGATE = /\\u[dD][89a-fA-F]/;
  */
 async function acceptAll(
   { ingest, ingress }: IngressTriggerDeps,
+  secret: Secret,
   name: string,
   schemaVersion: string,
   receivedAt: number,
@@ -120,7 +122,7 @@ async function acceptAll(
       return [];
     }
     const partition = partitions[bucketOf(found.key) % partitions.length] as string;
-    const id = makeRecordId(ingest.config.signingKey, { receivedAt, partition }, randomUUID());
+    const id = makeRecordId(secret, { receivedAt, partition }, randomUUID());
     const whole = recordLine(id, time, line);
     const bytes = Buffer.byteLength(whole);
     if (bytes > MAX_LINE_BYTES)
