@@ -7,4 +7,6 @@ module.exports = {
   testTimeout: 60_000,
   // Most tests wait for processes they have started: two at a time fit on two cores.
   maxWorkers: 2,
+  // Compiled by `pretest`.
+  reporters: ['default', '<rootDir>/build/test/support/conformance-reporter.js'],
 };

@@ -2,12 +2,14 @@
  * `npm run demo`: a whole Headwater on free ports in a temporary folder, the samples of all data sets through it (JSON,
  * NDJSON, CSV, gzip, with images) and on to two consumers, one of which refuses 40 % of what it is sent. Every count is checked: against the samples' manifest, by a
  * recount of hub, archive and Cosmos through the SDKs, by what the consumers hold in the end, and by the ledger.
+ * `--app FOLDER` takes the app from another folder, such as one where its package was unpacked.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { Api, type BatchReport } from './lib/api';
-import { requireNode24, startHeadwater } from './lib/app';
+import { APP_DIR, requireNode24, startHeadwater } from './lib/app';
 import {
   agreed,
   QUICK_RETRIES,
@@ -181,9 +183,13 @@ function show(manifest: Manifest, reports: readonly BatchReport[]): void {
 
 async function main(): Promise<void> {
   requireNode24();
+  const { values } = parseArgs({ options: { app: { type: 'string' } } });
+  const appDir = values.app === undefined ? APP_DIR : resolve(values.app);
+  if (values.app !== undefined) console.log(`app: ${appDir}`);
   const manifest = readManifest();
   const folder = mkdtempSync(join(tmpdir(), 'headwater-demo-'));
   const cloud = await startHeadwater({
+    appDir,
     stateDir: join(folder, 'state'),
     ports: { blob: 0, eventhubs: 0, cosmos: 0, functions: 0 },
     settings: QUICK_RETRIES,

@@ -1,0 +1,13 @@
+import type { Standing } from '../../support/standing';
+
+export const standing: Standing = {
+  deviations: [
+    { what: 'Deleting a container', reason: 'Nobody needs to wait for the name.' },
+    { what: 'Containers are private', reason: 'As on an account that forbids public access.' },
+  ],
+  notImplemented: [
+    'append blobs, page blobs',
+    'snapshots, versions, soft delete, tags',
+    'leases on containers',
+  ],
+};
