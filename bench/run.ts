@@ -17,6 +17,7 @@ import { egress40 } from './egress-40';
 import { egressHang } from './egress-hang';
 import { fanout } from './fanout';
 import { headroom } from './headroom';
+import { history } from './history';
 import { media } from './media';
 import { orchestrations } from './orchestrations';
 import { start } from './start';
@@ -24,6 +25,7 @@ import { start } from './start';
 const BENCHES: readonly Bench[] = [
   orchestrations,
   fanout,
+  history,
   bare,
   batch,
   batches,

@@ -20,6 +20,10 @@ export interface DurableClient {
   status(instanceId: string): Promise<InstanceStatus>;
   /** Resolves when none of `mine` is pending or running. Asks the list for one page, so that asking costs little. */
   drained(mine: (instanceId: string) => boolean): Promise<void>;
+  /** A page of the list; `token` is the `next` of the page before, or empty. */
+  list(query: string, token: string): Promise<{ instances: InstanceStatus[]; next: string }>;
+  /** Purges by a filter. @returns how many */
+  purge(query: string): Promise<number>;
   /** How many instances whose ids begin with `prefix` have this status. */
   count(runtimeStatus: RuntimeStatus, prefix: string): Promise<number>;
   dispose(): void;
@@ -55,6 +59,11 @@ export function durableClient(cloud: Cloud, connections: number): DurableClient 
     async status(instanceId) {
       const path = `${root}/instances/${instanceId}`;
       return expectJson(await http.send({ method: 'GET', path, headers }), 200, 202);
+    },
+    list,
+    async purge(query) {
+      const reply = await http.send({ method: 'DELETE', path: `${root}/instances?${query}`, headers });
+      return expectJson<{ instancesDeleted: number }>(reply, 200).instancesDeleted;
     },
     async drained(mine) {
       // Instances that never end may be there beside ours: ten of them do not hide ours.
