@@ -39,6 +39,7 @@ function proof(some: Partial<Proof> = {}, facts = world(1)): Proof {
     times: { toVerdict: null, toConsumer: {}, lag: {} },
     requestUnits: 0,
     cpuSeconds: {},
+    footprints: [],
     batches: 1,
     documents: 1,
     versions: 1,

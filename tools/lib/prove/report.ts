@@ -1,5 +1,6 @@
 import { arch, cpus, platform, totalmem } from 'node:os';
 import type { Latency } from '../load/options';
+import { diskCourse, memoryCourse, type Course } from './footprint';
 import { twoColumns } from '../table';
 import type { Proof } from './run';
 import { SABOTAGES } from './sabotages';
@@ -92,6 +93,24 @@ export function figures(proof: Proof): Rows {
         .map(([name, seconds]) => `${name} ${perRecord(seconds * 1_000)}`)
         .join(', '),
     ],
+    // Too short a run tells no course, and a killed process begins anew.
+    ...(options.chaos ? [] : courses(proof)),
+  ];
+}
+
+function courses({ footprints, options }: Proof): Rows {
+  const memory = memoryCourse(footprints);
+  if (memory.length === 0 || memory.some(({ before }) => Number.isNaN(before))) return [];
+  const text = (course: readonly Course[], factor: number): string =>
+    course
+      .map(
+        ({ name, before, after }) =>
+          `${name} ${count(Math.round(before * factor))} → ${count(Math.round(after * factor))}`,
+      )
+      .join(', ');
+  return [
+    ['memory MiB', `${text(memory, 1)} (second quarter of the load → last)`],
+    ['disk bytes a record', `${text(diskCourse(footprints), 1 / options.rate)} (the same)`],
   ];
 }
 

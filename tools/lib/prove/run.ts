@@ -17,6 +17,7 @@ import { check, type Checked } from './check';
 import { readTaken, startConsumers, type Consumers } from './consumers';
 import { CpuMeter } from './cpu';
 import { drain, type Drain } from './drain';
+import { FootprintMeter, type Footprint } from './footprint';
 import type { Accepted, Facts } from './facts';
 import { DONE_FILES, MIDDLE_FILE, SABOTAGE_FOLDER_VARIABLE, SABOTAGE_VARIABLE, TAIL_FILE } from './sabotages';
 import { Stores } from './stores';
@@ -42,6 +43,8 @@ export interface Proof {
   readonly requestUnits: number;
   /** Seconds of processor time by process, from the beginning of the load to the end of the drain. */
   readonly cpuSeconds: Readonly<Record<string, number>>;
+  /** Memory and disk while the load ran. */
+  readonly footprints: readonly Footprint[];
   readonly batches: number;
   readonly documents: number;
   readonly versions: number;
@@ -121,7 +124,14 @@ class Run {
     const subscriptions = await this.subscribe();
     await delay(SETTLE_MS);
     const cpu = new CpuMeter(() => [...this.cloud.children, { name: 'subscribers', pid: consumers.pid }]);
+    const { duration, warmUp } = this.options;
+    const footprint = new FootprintMeter(
+      () => this.cloud.children,
+      this.cloud.stateDir,
+      (duration + warmUp) * 1_000,
+    );
     const { load, kills } = await this.load();
+    const footprints = await footprint.stop();
     watcher.tell(`${load.accepted} records accepted; waiting until they are landed and delivered`);
     const drained = await drain({
       progress: () => this.stores.progress(),
@@ -149,6 +159,7 @@ class Run {
       checked,
       times,
       cpuSeconds,
+      footprints,
       refusedDeliveries,
       requestUnits: facts.batches.reduce((sum, { requestCharge }) => sum + requestCharge, 0),
       batches: facts.batches.length,
