@@ -108,9 +108,9 @@ async function purgeWhileStarting(client: DurableClient, total: number): Promise
   await pause(1_100);
   const [starts, status] = [recorder(), recorder()];
   let started = 0;
-  let running = true;
+  const until = new AbortController();
   const load = async (): Promise<void> => {
-    for (; running; started++) {
+    for (; !until.signal.aborted; started++) {
       const id = `new-${started}`;
       await starts.time(() => client.start('sequence', id, null));
       await status.time(() => client.status(id));
@@ -122,7 +122,7 @@ async function purgeWhileStarting(client: DurableClient, total: number): Promise
   const begin = performance.now();
   const purged = await client.purge(`createdTimeFrom=2000-01-01T00:00:00Z&createdTimeTo=${before}`);
   const seconds = (performance.now() - begin) / 1_000;
-  running = false;
+  until.abort();
   await loading;
   if (purged !== total) throw new Error(`Of ${total} instances ${purged} were purged.`);
   await client.drained(() => true);

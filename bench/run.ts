@@ -15,6 +15,7 @@ import { csv } from './csv';
 import { egress } from './egress';
 import { egress40 } from './egress-40';
 import { egressHang } from './egress-hang';
+import { endpoints } from './endpoints';
 import { fanout } from './fanout';
 import { headroom } from './headroom';
 import { history } from './history';
@@ -37,6 +38,7 @@ const BENCHES: readonly Bench[] = [
   egressHang,
   accept,
   headroom,
+  endpoints,
   start,
 ];
 const USAGE = `npm run bench -- <name>…|all [--scale <n>] [--seconds <n>] [--record]
