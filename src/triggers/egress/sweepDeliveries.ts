@@ -49,6 +49,7 @@ export function createSweepDeliveries(
       await comparison.run(most, (pk) => due.add(shardOf(pk).subscription));
     });
     await tend('What is due', async () => {
+      if (!all.some(({ subscription }) => subscription.status === 'active')) return;
       // Under load much is due, and to ask for it costs the store as much.
       if (await allLanesRun(getClient(context), deps.egress.lanes)) return;
       for (const id of await deps.deliveries.subscriptionsDue(deps.now().getTime())) due.add(id);

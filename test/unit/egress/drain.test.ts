@@ -50,6 +50,7 @@ function setUp(
   receivers: Record<string, Receiver>,
   weather?: Weather,
   settings: Partial<EgressDeps['egress']> = {},
+  further: Partial<EgressDeps> = {},
 ) {
   const deliveries = new DeliveriesModel(weather);
   const subscriptions = new SubscriptionsModel();
@@ -84,6 +85,7 @@ function setUp(
     wake: new Wake(),
     priority: { held: false, heldUntil: () => 0, turn: () => Promise.resolve() },
     now: () => new Date(),
+    ...further,
   };
   const drain = createDrainLane(deps, { boxMs: 300 });
   /** Drains until nothing is due; some rows may wait for a lease. */
@@ -403,4 +405,39 @@ test('a row that a changed filter has raised waits for a drain that knows the fi
   await world.drainAll();
   expect(taken).toEqual(['headwater.products.upserted', 'headwater.products.upserted']);
   expect(world.deliveries.all()[0]).toMatchObject({ delivered: 2, notOwed: 0 });
+});
+
+test('while egress holds back the store is not asked what is due, and what came due meanwhile is delivered', async () => {
+  let isHeld = true;
+  const priority: EgressDeps['priority'] = {
+    get held() {
+      return isHeld;
+    },
+    heldUntil: () => (isHeld ? Date.now() + 20 : 0),
+    turn: () => Promise.resolve(),
+  };
+  const world = setUp({ one: () => answered(200) }, undefined, {}, { priority });
+  let questions = 0;
+  const { deliveries } = world;
+  const ask = deliveries.partitionsDue.bind(deliveries);
+  deliveries.partitionsDue = (since, now) => {
+    questions++;
+    return ask(since, now);
+  };
+  world.subscriptions.put(subscription('one'));
+  const drained = createDrainLane(world.deps, { boxMs: 2_300 })({ lane: 0, lanes: 1 });
+  // Another process raises them: nobody tells this one.
+  await delay(200);
+  for (let index = 0; index < 20; index++) world.documents.put(aDocument(`d${index}`, 1, {}));
+  const notify = world.deps.wake.notify.bind(world.deps.wake);
+  world.deps.wake.notify = () => true;
+  await oweAll(world);
+  world.deps.wake.notify = notify;
+  // The first look of a drain, and one after a second.
+  await delay(1_000);
+  expect(questions).toBe(0);
+  expect(deliveries.attempts.length).toBe(0);
+  isHeld = false;
+  await drained;
+  expect(deliveries.all().filter(({ delivered }) => delivered === 1).length).toBe(20);
 });

@@ -11,12 +11,16 @@ const df = loadSdk();
 export class FakePlatform {
   readonly requests: string[] = [];
   status = 404;
+  /** Members of an instance's status. */
+  instance: Readonly<Record<string, unknown>> = {};
   private readonly server: Server;
 
   constructor() {
     this.server = createServer(({ method, url }, response) => {
       this.requests.push(`${method} ${url?.slice(RPC_PREFIX.length)}`);
-      response.writeHead(this.status, { 'content-type': 'application/json' }).end('{"instancesDeleted":1}');
+      response
+        .writeHead(this.status, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ instancesDeleted: 1, ...this.instance }));
     });
   }
 
