@@ -103,3 +103,18 @@ test('PROOF.md keeps a section for each kind of run', () => {
   expect(again.match(/^## /gm)).toHaveLength(2);
   expect(again).toContain('missing-document');
 });
+
+test('a long run has a section of its own, which tells memory and disk', () => {
+  const options = { ...proof().options, duration: 1_800 };
+  const footprints = Array.from({ length: 40 }, (_, at) => ({
+    at: at * 1_000,
+    memory: { blob: at < 20 ? 70 : 71 },
+    disk: { blob: at / 1_024 },
+  }));
+  const text = record('', proof({ options, footprints }), new Date('2026-03-01T12:00:00Z'));
+  expect(text).toContain('## A long run');
+  expect(text).toContain('blob 70 → 71');
+  expect(text).toContain('blob 1,024 → 1,024');
+  // Too short for a course.
+  expect(record('', proof(), new Date('2026-03-01T12:00:00Z'))).not.toContain('memory MiB');
+});

@@ -173,15 +173,23 @@ export function proofJson(proof: Proof): object {
 
 const INTRODUCTION = `# Proof
 
-What \`npm run prove\` has found, as it ran last: without kills and with \`--chaos\`. [docs/proving.md](../docs/proving.md) says what is checked, and what is not. Load, cloud and subscribers share one machine.
+What \`npm run prove\` has found, as it ran last: without kills, with \`--chaos\`, and for a quarter of an hour or more. [docs/proving.md](../docs/proving.md) says what is checked, and what is not. Load, cloud and subscribers share one machine.
 `;
+
+/** A run that lasts so long (s) is about memory and disk. */
+const LONG_SECONDS = 900;
+
+function sectionOf({ chaos, duration }: Proof['options']): string {
+  if (duration >= LONG_SECONDS) return chaos ? 'A long run with kills' : 'A long run';
+  return chaos ? 'With kills' : 'Without kills';
+}
 
 /** The text of PROOF.md in which the section of this run is the new one. */
 export function record(existing: string, proof: Proof, now: Date): string {
   const sections = new Map<string, string>();
   for (const section of existing.split(/^(?=## )/m).slice(1))
     sections.set(section.slice(3, section.indexOf('\n')).trim(), section.trim());
-  const name = proof.options.chaos ? 'With kills' : 'Without kills';
+  const name = sectionOf(proof.options);
   const processors = cpus();
   const machine = `${processors.length} × ${processors[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${platform()} ${arch()}`;
   const findings = proof.checked.findings.first.map(
