@@ -9,11 +9,13 @@ import {
   eventRaised,
   executionPaused,
   executionTerminated,
+  genericEvent,
   orchestratorCompleted,
 } from './history';
 import { Instance, type Incoming } from './instance';
 import { listPage, purgeEnded, type ListPage, type ListQuery, type PurgeQuery } from './query';
 import { recover } from './recovery';
+import { planRewind, type Revival } from './rewind';
 import type { Runner } from './runner';
 import { Store, TERMINAL, type Ending, type EpisodeRow, type InstanceRow, type RuntimeStatus } from './store';
 import { Timers } from './timers';
@@ -49,9 +51,16 @@ export interface StartRequest {
   /** JSON text; null for none. */
   input: string | null;
   version?: string | null;
+  /** The instance of which this is a restart. */
+  restarts?: string;
 }
 
 export type StartResult = { outcome: 'started'; id: string } | { outcome: 'conflict'; status: RuntimeStatus };
+export type RestartResult = StartResult | { outcome: 'notFound' };
+export type RewindResult =
+  | { outcome: 'done' | 'notFound' }
+  /** It has not failed. */
+  | { outcome: 'refused'; status: RuntimeStatus };
 export type ChangeResult = 'done' | 'notFound' | 'ended';
 export type PauseResult =
   | { outcome: ChangeResult }
@@ -167,22 +176,82 @@ export class DurableEngine {
 
   private newRow(request: StartRequest, id: string, previous: InstanceRow | undefined): InstanceRow {
     const created = this.clock.stamp();
+    const { restarts } = request;
+    const execution = randomUUID();
     return {
       seq: ++this.lastInstance,
       id,
       name: request.name,
-      execution: randomUUID(),
+      // The platform writes those of restarts without dashes.
+      execution: restarts === undefined ? execution : execution.replaceAll('-', ''),
       version: request.version ?? null,
       input: request.input,
       generation: previous ? previous.generation + 1 : 0,
       carried: null,
       parent: null,
+      source: restarts === undefined || restarts === id ? null : restarts,
       created,
       status: 'Pending',
       output: null,
       custom: null,
       updated: created,
     };
+  }
+
+  /** Starts an instance with the name and input of another one, or that one itself over again once it has ended. */
+  async restart(id: string, withNewId: boolean): Promise<RestartResult> {
+    const row = this.find(id);
+    if (!row) return { outcome: 'notFound' };
+    const { name, input } = row;
+    // The platform reads the input back as JSON, so that none becomes null.
+    const request = { name, input: input ?? 'null', restarts: id };
+    return this.startInstance(withNewId ? request : { ...request, id });
+  }
+
+  /**
+   * Lets a failed instance go on: what failed in it runs again, in its sub-orchestrations too. One write changes the
+   * histories and brings the message that revives them.
+   */
+  async rewind(id: string, reason: string | null): Promise<RewindResult> {
+    await this.live.get(id)?.commit;
+    const row = this.live.get(id)?.toRow() ?? this.store.find(id);
+    if (!row) return { outcome: 'notFound' };
+    if (row.status !== 'Failed' || this.live.has(id)) return { outcome: 'refused', status: row.status };
+    const revivals = planRewind(this.store, row, this.clock.stamp(), (child) => this.live.has(child));
+    for (const { instance, isLeaf } of revivals) {
+      this.live.set(instance.id, instance);
+      if (!isLeaf) continue;
+      const event = genericEvent(reason, -1, this.clock.stamp());
+      instance.queue.push({ event, inbox: ++this.lastInbox });
+    }
+    let revived: Revival[] = [];
+    try {
+      revived = await this.database.write(() => this.storeRewind(revivals));
+    } finally {
+      for (const { instance } of revivals.filter((revival) => !revived.includes(revival))) {
+        instance.closed = true;
+        this.forget(instance);
+      }
+    }
+    for (const { instance } of revived) instance.durable = true;
+    for (const { instance, warnings } of revived) {
+      for (const warning of warnings) this.log(`Instance '${instance.id}' of '${instance.name}' ${warning}`);
+      this.resume(instance);
+    }
+    return revived.length === 0 ? { outcome: 'notFound' } : { outcome: 'done' };
+  }
+
+  /** Inside a write. Gives what could be revived: others may have been removed since; without the root none is. */
+  private storeRewind(revivals: Revival[]): Revival[] {
+    const revived: Revival[] = [];
+    for (const revival of revivals) {
+      const { instance, events } = revival;
+      if (this.store.revive(instance.seq, events, instance.updated)) revived.push(revival);
+      else if (revived.length === 0) return [];
+      for (const { event, inbox: seq } of instance.queue)
+        if (seq !== undefined) this.store.addToInbox({ seq, instance: instance.seq, event });
+    }
+    return revived;
   }
 
   /** What was executed and stored since the engine was opened. */

@@ -46,6 +46,8 @@ export class Episodes {
   /** Runs an episode soon. What arrives in the same turn of the event loop goes into the same episode. */
   schedule(instance: Instance): void {
     if (instance.busy || instance.closed || instance.stuck || instance.suspended || this.stopped) return;
+    // What is still being written begins when it is on disk.
+    if (!instance.durable) return;
     instance.busy = true;
     this.ready.push(instance);
     this.wake();
@@ -86,7 +88,8 @@ export class Episodes {
     if (instance.closed) return;
     const { clock, runner, log } = this.options;
     const started = clock.stamp();
-    if (instance.episodes === 0 && !runner.has('orchestrator', instance.name)) {
+    const isNew = instance.episodes === 0 || instance.rewound;
+    if (isNew && !runner.has('orchestrator', instance.name)) {
       await this.commit(instance, this.planner.unknownOrchestrator(instance, started));
       return;
     }
@@ -139,6 +142,7 @@ export class Episodes {
       events: instance.current.map(({ event }) => event).join(','),
       timers: instance.openTimers(),
     };
+    if (instance.again.size > 0) message.again = [...instance.again];
     if (alwaysReplay) message.mode = 'replay';
     else if (instance.episodes > 0 && this.isTurnToVerify()) message.mode = 'verify';
     if (instance.episodes === 0 || message.mode) message.payload = this.payload(instance, message);
@@ -192,7 +196,9 @@ export class Episodes {
     const { store, children, log } = this.options;
     const { seq, episodes: episode, current } = instance;
     const { started, events, ending, next, custom, completed } = plan;
-    const decisions = plan.decisions && !ending ? JSON.stringify(plan.decisions) : null;
+    // What a failed instance had decided last is needed when it is rewound.
+    const isKept = !ending || ending.status === 'Failed';
+    const decisions = plan.decisions && isKept ? JSON.stringify(plan.decisions) : null;
     const births = plan.added.flatMap((task) =>
       task.kind === 'child' ? children.conceive(instance, task) : [],
     );
@@ -256,7 +262,10 @@ export class Episodes {
       instance.closed = true;
       instance.ended = plan.ending;
     } else if (plan.decisions) {
-      for (const task of plan.added) instance.open.set(task.id, task);
+      for (const task of plan.added) {
+        instance.open.set(task.id, task);
+        instance.again.delete(task.id);
+      }
       for (const id of plan.decisions.cancelled) closeTimer(instance, id);
       instance.nextId = plan.decisions.nextId;
     }

@@ -81,8 +81,8 @@ export class Planner {
     }
     const completed = this.clock.stamp();
     events.push(orchestratorCompleted(completed));
-    const hasDecisions = reply.nextId !== instance.nextId || reply.cancelled.length > 0;
     const { tasks, cancelled, nextId } = reply;
+    const hasDecisions = tasks.length > 0 || nextId !== instance.nextId || cancelled.length > 0;
     const decisions = hasDecisions ? { tasks, cancelled, nextId } : null;
     const ending = this.ending(instance, reply, added);
     const plan = { started, events: events.join(','), decisions, added, custom: reply.customStatus };
