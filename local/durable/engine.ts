@@ -213,7 +213,8 @@ export class DurableEngine {
    * histories and brings the message that revives them.
    */
   async rewind(id: string, reason: string | null): Promise<RewindResult> {
-    await this.live.get(id)?.commit;
+    const commit = this.live.get(id)?.commit;
+    if (commit) await commit;
     const row = this.live.get(id)?.toRow() ?? this.store.find(id);
     if (!row) return { outcome: 'notFound' };
     if (row.status !== 'Failed' || this.live.has(id)) return { outcome: 'refused', status: row.status };

@@ -17,7 +17,8 @@ export const standing: Standing = {
     },
     {
       what: 'A rewound instance that had work under way when it failed has it run again',
-      reason: 'The platform loses results that come between the failure and the rewind, and the instance waits for ever.',
+      reason:
+        'The platform loses results that come between the failure and the rewind, and the instance waits for ever.',
     },
     { what: 'With a kept generator no code runs twice', reason: 'Replays in full cost a multiple.' },
     {
