@@ -17,8 +17,10 @@ import { listPage, purgeEnded, type ListPage, type ListQuery, type PurgeQuery } 
 import { recover } from './recovery';
 import { planRewind, type Revival } from './rewind';
 import type { Runner } from './runner';
+import type { OverridableStates } from './settings';
 import { Store, TERMINAL, type Ending, type EpisodeRow, type InstanceRow, type RuntimeStatus } from './store';
 import { Timers } from './timers';
+import { NO_VERSIONS, type VersionSettings } from './versions';
 
 /** A checkpoint holds up every acknowledgement: one in 32 MB of log (pages of 4 KiB), not in 4 (https://sqlite.org/wal.html#ckpt). */
 const CHECKPOINT_PAGES = 8_000;
@@ -35,6 +37,12 @@ export interface EngineOptions {
   verifyEvery?: number;
   /** Replays the whole history in every episode, as the platform does. For tests. */
   alwaysReplay?: boolean;
+  /** Activities, timers and sub-orchestrations that one execution may schedule; no limit unless told. */
+  maxActions?: number;
+  /** `AnyState`: starting an id replaces its instance, whatever that is doing. */
+  overridable?: OverridableStates;
+  /** Which versions are run, and which one is given. */
+  versions?: VersionSettings;
   /** Receives one line for everything that a developer should know of. */
   log?: (text: string) => void;
   now?: () => Date;
@@ -80,6 +88,8 @@ export class DurableEngine {
   private readonly timers: Timers;
   private readonly children: Children;
   private readonly episodes: Episodes;
+  private readonly versions: VersionSettings;
+  private readonly overridesAny: boolean;
   private lastInstance: number;
   private lastInbox: number;
   private started = false;
@@ -87,6 +97,8 @@ export class DurableEngine {
 
   constructor(options: EngineOptions) {
     this.log = options.log ?? (() => undefined);
+    this.versions = options.versions ?? NO_VERSIONS;
+    this.overridesAny = options.overridable === 'AnyState';
     this.clock = new Clock(options.now);
     this.database = new Database(options.file);
     this.database.db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
@@ -108,6 +120,7 @@ export class DurableEngine {
       live: this.live,
       nextInstance: () => ++this.lastInstance,
       nextInbox: () => ++this.lastInbox,
+      version: this.versions.current,
       begin: (child) => this.episodes.schedule(child),
       deliver,
       log: this.log,
@@ -122,6 +135,8 @@ export class DurableEngine {
       limit: options.maxConcurrentOrchestrators ?? DEFAULT_ORCHESTRATORS,
       verifyEvery: options.verifyEvery ?? DEFAULT_VERIFY_EVERY,
       alwaysReplay: options.alwaysReplay ?? false,
+      versions: this.versions,
+      maxActions: options.maxActions ?? Number.POSITIVE_INFINITY,
       log: this.log,
       onEnded: (instance) => this.forget(instance),
     });
@@ -155,10 +170,17 @@ export class DurableEngine {
   async startInstance(request: StartRequest): Promise<StartResult> {
     if (!this.started || this.disposed) throw new Error('The durable engine is not running.');
     const id = request.id ?? randomUUID().replaceAll('-', '');
-    const running = this.live.get(id);
-    if (running) return { outcome: 'conflict', status: running.status };
-    const previous = this.store.find(id);
+    let running = this.live.get(id);
+    // An episode that is being committed is still the old instance's.
+    while (this.overridesAny && running?.commit) {
+      await running.commit;
+      running = this.live.get(id);
+    }
+    if (running && !(this.overridesAny && running.durable))
+      return { outcome: 'conflict', status: running.status };
+    const previous = running?.toRow() ?? this.store.find(id);
     const instance = new Instance(this.newRow(request, id, previous), false);
+    if (running) running.closed = true;
     this.live.set(id, instance);
     try {
       await this.database.write(() => {
@@ -167,11 +189,19 @@ export class DurableEngine {
       });
     } catch (error) {
       this.live.delete(id);
+      if (running) this.reopen(running);
       throw error;
     }
+    if (running) this.forget(running);
     instance.durable = true;
     this.episodes.schedule(instance);
     return { outcome: 'started', id };
+  }
+
+  private reopen(instance: Instance): void {
+    this.live.set(instance.id, instance);
+    instance.closed = false;
+    this.episodes.schedule(instance);
   }
 
   private newRow(request: StartRequest, id: string, previous: InstanceRow | undefined): InstanceRow {
@@ -184,7 +214,7 @@ export class DurableEngine {
       name: request.name,
       // The platform writes those of restarts without dashes.
       execution: restarts === undefined ? execution : execution.replaceAll('-', ''),
-      version: request.version ?? null,
+      version: request.version ?? this.versions.current,
       input: request.input,
       generation: previous ? previous.generation + 1 : 0,
       carried: null,
@@ -339,8 +369,7 @@ export class DurableEngine {
         this.store.end(instance.seq, ending, instance.custom, updated);
       });
     } catch (error) {
-      instance.closed = false;
-      this.episodes.schedule(instance);
+      this.reopen(instance);
       throw error;
     }
     this.episodes.count(pending.length + 1, instance.episodes === 0, true);
