@@ -149,6 +149,12 @@ export const httpDeviations: HttpDeviation[] = [
       'An orchestrator that stores `isReplaying` sees it as it was when its code ran: with a kept generator no code ' +
       'runs twice.',
   },
+  ...['SDK readEntityState', 'SDK signalEntity'].map((label): HttpDeviation => ({
+    scenario: '19-sdk-client',
+    label,
+    ours: { status: 501 },
+    reason: NO_ENTITIES,
+  })),
   {
     scenario: '21-non-determinism',
     label: 'final (or after 6 s)',
