@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from './clock';
 import { childCompleted, childFailed, parentOf, type ParentInstance } from './history';
 import { Instance, type ChildTask, type Incoming } from './instance';
-import type { Ending, RuntimeStatus, Store } from './store';
+import { TERMINAL, type Ending, type RuntimeStatus, type Store } from './store';
 
 export interface ChildrenOptions {
   clock: Clock;
@@ -11,6 +11,8 @@ export interface ChildrenOptions {
   live: Map<string, Instance>;
   nextInstance: () => number;
   nextInbox: () => number;
+  /** What is called without a version gets this one. */
+  version: string | null;
   /** Runs the first episode of a child. */
   begin: (child: Instance) => void;
   deliver: (parent: Instance, incoming: Incoming) => void;
@@ -36,6 +38,10 @@ export interface Report {
   failed: boolean;
 }
 
+interface Named {
+  name: string;
+}
+
 /**
  * Sub-orchestrations. A child is created by the write that stores its parent's episode, and the write that ends it
  * puts the message into its parent's inbox: each happens exactly once, whenever the process dies.
@@ -45,7 +51,7 @@ export class Children {
 
   /** Takes the child's id, so that nobody else gets it; {@link abandon} gives it back. */
   conceive(parent: Instance, task: ChildTask): Birth {
-    const { clock, store, live, nextInstance } = this.options;
+    const { clock, store, live, nextInstance, version: current } = this.options;
     const taken = live.get(task.child);
     if (taken) return { parent, task, child: taken.status, replaces: undefined };
     const previous = store.find(task.child);
@@ -56,12 +62,13 @@ export class Children {
         seq: nextInstance(),
         id: task.child,
         name,
-        version,
+        version: version ?? current,
         input,
         execution: randomUUID().replaceAll('-', ''),
         generation: previous ? previous.generation + 1 : 0,
         carried: null,
         parent: JSON.stringify(linkOf(parent, task)),
+        source: null,
         created,
         status: 'Pending',
         output: null,
@@ -100,13 +107,24 @@ export class Children {
     }
   }
 
-  /** Looks, after a restart, for tasks whose child's id had been taken: they have nothing to wait for. */
+  /**
+   * Looks, after a restart of the host or a rewind, for tasks that nothing is under way for: the child's id had been
+   * taken, or the child ended while its parent had failed.
+   */
   check(parent: Instance): void {
+    const { live, store } = this.options;
     for (const task of parent.open.values()) {
       if (task.kind !== 'child' || task.completed) continue;
-      const other = this.options.live.get(task.child);
+      const other = live.get(task.child)?.toRow() ?? store.find(task.child);
       if (other?.parent !== JSON.stringify(linkOf(parent, task))) this.refuse(parent, task, other?.status);
+      else if (TERMINAL.includes(other.status)) this.tellAgain(parent, task, other);
     }
+  }
+
+  private tellAgain(parent: Instance, task: ChildTask, child: Named & Ending): void {
+    task.completed = true;
+    const event = this.endOf(child, task.id, child);
+    this.options.deliver(parent, { event, task, failed: child.status !== 'Completed' });
   }
 
   private refuse(parent: Instance, task: ChildTask, status: RuntimeStatus | undefined): void {
@@ -125,9 +143,7 @@ export class Children {
     const link = parentOf(child);
     const parent = link && this.options.live.get(link.OrchestrationInstance.InstanceId);
     if (!link || !parent || parent.execution !== link.OrchestrationInstance.ExecutionId) return undefined;
-    const { clock, log, nextInbox } = this.options;
-    const id = link.TaskScheduleId;
-    const reason = ending.output === null ? null : String(JSON.parse(ending.output));
+    const { log, nextInbox } = this.options;
     const failed = ending.status !== 'Completed';
     if (ending.status === 'Terminated') {
       log(
@@ -135,10 +151,15 @@ export class Children {
           `(instance '${parent.id}' of '${parent.name}') fails as non-deterministic.`,
       );
     }
-    const event = failed
-      ? childFailed(id, reason, failureOf(child, ending.status, reason), clock.stamp())
-      : childCompleted(id, ending.output, clock.stamp());
+    const event = this.endOf(child, link.TaskScheduleId, ending);
     return { seq: nextInbox(), parent, link, event, failed };
+  }
+
+  private endOf(child: Named, task: number, { status, output }: Ending): string {
+    const at = this.options.clock.stamp();
+    if (status === 'Completed') return childCompleted(task, output, at);
+    const reason = output === null ? null : String(JSON.parse(output));
+    return childFailed(task, reason, failureOf(child, status, reason), at);
   }
 
   /** For use inside the write that ends the child. */
@@ -172,7 +193,7 @@ function details(message: string): string {
   return `Message: ${message}, StackTrace: `;
 }
 
-function failureOf(child: Instance, status: RuntimeStatus, reason: string | null): string | null {
+function failureOf(child: Named, status: RuntimeStatus, reason: string | null): string | null {
   if (status === 'Terminated' || reason === null) return null;
   const prefix = `Orchestrator function '${child.name}' failed: `;
   if (reason.startsWith(prefix)) return details(reason.slice(prefix.length));

@@ -9,14 +9,18 @@ import {
   eventRaised,
   executionPaused,
   executionTerminated,
+  genericEvent,
   orchestratorCompleted,
 } from './history';
 import { Instance, type Incoming } from './instance';
 import { listPage, purgeEnded, type ListPage, type ListQuery, type PurgeQuery } from './query';
 import { recover } from './recovery';
+import { planRewind, type Revival } from './rewind';
 import type { Runner } from './runner';
+import type { OverridableStates } from './settings';
 import { Store, TERMINAL, type Ending, type EpisodeRow, type InstanceRow, type RuntimeStatus } from './store';
 import { Timers } from './timers';
+import { NO_VERSIONS, type VersionSettings } from './versions';
 
 /** A checkpoint holds up every acknowledgement: one in 32 MB of log (pages of 4 KiB), not in 4 (https://sqlite.org/wal.html#ckpt). */
 const CHECKPOINT_PAGES = 8_000;
@@ -33,6 +37,12 @@ export interface EngineOptions {
   verifyEvery?: number;
   /** Replays the whole history in every episode, as the platform does. For tests. */
   alwaysReplay?: boolean;
+  /** Activities, timers and sub-orchestrations that one execution may schedule; no limit unless told. */
+  maxActions?: number;
+  /** `AnyState`: starting an id replaces its instance, whatever that is doing. */
+  overridable?: OverridableStates;
+  /** Which versions are run, and which one is given. */
+  versions?: VersionSettings;
   /** Receives one line for everything that a developer should know of. */
   log?: (text: string) => void;
   now?: () => Date;
@@ -49,9 +59,16 @@ export interface StartRequest {
   /** JSON text; null for none. */
   input: string | null;
   version?: string | null;
+  /** The instance of which this is a restart. */
+  restarts?: string;
 }
 
 export type StartResult = { outcome: 'started'; id: string } | { outcome: 'conflict'; status: RuntimeStatus };
+export type RestartResult = StartResult | { outcome: 'notFound' };
+export type RewindResult =
+  | { outcome: 'done' | 'notFound' }
+  /** It has not failed. */
+  | { outcome: 'refused'; status: RuntimeStatus };
 export type ChangeResult = 'done' | 'notFound' | 'ended';
 export type PauseResult =
   | { outcome: ChangeResult }
@@ -71,6 +88,8 @@ export class DurableEngine {
   private readonly timers: Timers;
   private readonly children: Children;
   private readonly episodes: Episodes;
+  private readonly versions: VersionSettings;
+  private readonly overridesAny: boolean;
   private lastInstance: number;
   private lastInbox: number;
   private started = false;
@@ -78,6 +97,8 @@ export class DurableEngine {
 
   constructor(options: EngineOptions) {
     this.log = options.log ?? (() => undefined);
+    this.versions = options.versions ?? NO_VERSIONS;
+    this.overridesAny = options.overridable === 'AnyState';
     this.clock = new Clock(options.now);
     this.database = new Database(options.file);
     this.database.db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
@@ -99,6 +120,7 @@ export class DurableEngine {
       live: this.live,
       nextInstance: () => ++this.lastInstance,
       nextInbox: () => ++this.lastInbox,
+      version: this.versions.current,
       begin: (child) => this.episodes.schedule(child),
       deliver,
       log: this.log,
@@ -113,6 +135,8 @@ export class DurableEngine {
       limit: options.maxConcurrentOrchestrators ?? DEFAULT_ORCHESTRATORS,
       verifyEvery: options.verifyEvery ?? DEFAULT_VERIFY_EVERY,
       alwaysReplay: options.alwaysReplay ?? false,
+      versions: this.versions,
+      maxActions: options.maxActions ?? Number.POSITIVE_INFINITY,
       log: this.log,
       onEnded: (instance) => this.forget(instance),
     });
@@ -146,10 +170,17 @@ export class DurableEngine {
   async startInstance(request: StartRequest): Promise<StartResult> {
     if (!this.started || this.disposed) throw new Error('The durable engine is not running.');
     const id = request.id ?? randomUUID().replaceAll('-', '');
-    const running = this.live.get(id);
-    if (running) return { outcome: 'conflict', status: running.status };
-    const previous = this.store.find(id);
+    let running = this.live.get(id);
+    // An episode that is being committed is still the old instance's.
+    while (this.overridesAny && running?.commit) {
+      await running.commit;
+      running = this.live.get(id);
+    }
+    if (running && !(this.overridesAny && running.durable))
+      return { outcome: 'conflict', status: running.status };
+    const previous = running?.toRow() ?? this.store.find(id);
     const instance = new Instance(this.newRow(request, id, previous), false);
+    if (running) running.closed = true;
     this.live.set(id, instance);
     try {
       await this.database.write(() => {
@@ -158,31 +189,100 @@ export class DurableEngine {
       });
     } catch (error) {
       this.live.delete(id);
+      if (running) this.reopen(running);
       throw error;
     }
+    if (running) this.forget(running);
     instance.durable = true;
     this.episodes.schedule(instance);
     return { outcome: 'started', id };
   }
 
+  private reopen(instance: Instance): void {
+    this.live.set(instance.id, instance);
+    instance.closed = false;
+    this.episodes.schedule(instance);
+  }
+
   private newRow(request: StartRequest, id: string, previous: InstanceRow | undefined): InstanceRow {
     const created = this.clock.stamp();
+    const { restarts } = request;
+    const execution = randomUUID();
     return {
       seq: ++this.lastInstance,
       id,
       name: request.name,
-      execution: randomUUID(),
-      version: request.version ?? null,
+      // The platform writes those of restarts without dashes.
+      execution: restarts === undefined ? execution : execution.replaceAll('-', ''),
+      version: request.version ?? this.versions.current,
       input: request.input,
       generation: previous ? previous.generation + 1 : 0,
       carried: null,
       parent: null,
+      source: restarts === undefined || restarts === id ? null : restarts,
       created,
       status: 'Pending',
       output: null,
       custom: null,
       updated: created,
     };
+  }
+
+  /** Starts an instance with the name and input of another one, or that one itself over again once it has ended. */
+  async restart(id: string, withNewId: boolean): Promise<RestartResult> {
+    const row = this.find(id);
+    if (!row) return { outcome: 'notFound' };
+    const { name, input } = row;
+    // The platform reads the input back as JSON, so that none becomes null.
+    const request = { name, input: input ?? 'null', restarts: id };
+    return this.startInstance(withNewId ? request : { ...request, id });
+  }
+
+  /**
+   * Lets a failed instance go on: what failed in it runs again, in its sub-orchestrations too. One write changes the
+   * histories and brings the message that revives them.
+   */
+  async rewind(id: string, reason: string | null): Promise<RewindResult> {
+    const commit = this.live.get(id)?.commit;
+    if (commit) await commit;
+    const row = this.live.get(id)?.toRow() ?? this.store.find(id);
+    if (!row) return { outcome: 'notFound' };
+    if (row.status !== 'Failed' || this.live.has(id)) return { outcome: 'refused', status: row.status };
+    const revivals = planRewind(this.store, row, this.clock.stamp(), (child) => this.live.has(child));
+    for (const { instance, isLeaf } of revivals) {
+      this.live.set(instance.id, instance);
+      if (!isLeaf) continue;
+      const event = genericEvent(reason, -1, this.clock.stamp());
+      instance.queue.push({ event, inbox: ++this.lastInbox });
+    }
+    let revived: Revival[] = [];
+    try {
+      revived = await this.database.write(() => this.storeRewind(revivals));
+    } finally {
+      for (const { instance } of revivals.filter((revival) => !revived.includes(revival))) {
+        instance.closed = true;
+        this.forget(instance);
+      }
+    }
+    for (const { instance } of revived) instance.durable = true;
+    for (const { instance, warnings } of revived) {
+      for (const warning of warnings) this.log(`Instance '${instance.id}' of '${instance.name}' ${warning}`);
+      this.resume(instance);
+    }
+    return revived.length === 0 ? { outcome: 'notFound' } : { outcome: 'done' };
+  }
+
+  /** Inside a write. Gives what could be revived: others may have been removed since; without the root none is. */
+  private storeRewind(revivals: Revival[]): Revival[] {
+    const revived: Revival[] = [];
+    for (const revival of revivals) {
+      const { instance, events } = revival;
+      if (this.store.revive(instance.seq, events, instance.updated)) revived.push(revival);
+      else if (revived.length === 0) return [];
+      for (const { event, inbox: seq } of instance.queue)
+        if (seq !== undefined) this.store.addToInbox({ seq, instance: instance.seq, event });
+    }
+    return revived;
   }
 
   /** What was executed and stored since the engine was opened. */
@@ -269,8 +369,7 @@ export class DurableEngine {
         this.store.end(instance.seq, ending, instance.custom, updated);
       });
     } catch (error) {
-      instance.closed = false;
-      this.episodes.schedule(instance);
+      this.reopen(instance);
       throw error;
     }
     this.episodes.count(pending.length + 1, instance.episodes === 0, true);

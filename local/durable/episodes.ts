@@ -7,6 +7,7 @@ import { episodePayload, Planner, type Plan } from './plan';
 import type { EpisodeMessage, EpisodeReply, Runner } from './runner';
 import type { NextExecution, Store } from './store';
 import type { Timers } from './timers';
+import { runsVersion, type VersionSettings } from './versions';
 
 export interface EpisodesOptions {
   runner: Runner;
@@ -19,6 +20,8 @@ export interface EpisodesOptions {
   limit: number;
   verifyEvery: number;
   alwaysReplay: boolean;
+  versions: VersionSettings;
+  maxActions: number;
   log: (text: string) => void;
   onEnded: (instance: Instance) => void;
 }
@@ -40,15 +43,30 @@ export class Episodes {
   constructor(private readonly options: EpisodesOptions) {
     const { clock, log, store } = options;
     const warn = (instance: Instance, warnings: string[]): void => this.warn(instance, warnings);
-    this.planner = new Planner(clock, log, warn, (instance) => store.episodes(instance));
+    this.planner = new Planner(clock, log, warn, options.maxActions, (instance) => store.episodes(instance));
   }
 
   /** Runs an episode soon. What arrives in the same turn of the event loop goes into the same episode. */
   schedule(instance: Instance): void {
     if (instance.busy || instance.closed || instance.stuck || instance.suspended || this.stopped) return;
+    // What is still being written begins when it is on disk.
+    if (!instance.durable || this.leaves(instance)) return;
     instance.busy = true;
     this.ready.push(instance);
     this.wake();
+  }
+
+  /** The platform does not touch an instance of a version that it does not run. */
+  private leaves(instance: Instance): boolean {
+    const { versions } = this.options;
+    if (versions.failure === 'Fail' || runsVersion(versions, instance.version)) return false;
+    const current =
+      versions.current === null ? 'names no defaultVersion' : `runs version ${versions.current}`;
+    this.warn(instance, [
+      `It has the version ${instance.version ?? '(none)'}, and host.json ${current}. As on the platform it stays ` +
+        `${instance.status} until a host runs that version.`,
+    ]);
+    return true;
   }
 
   /** Begins nothing more; replies that are still under way are dropped, and asked for again after a restart. */
@@ -86,7 +104,12 @@ export class Episodes {
     if (instance.closed) return;
     const { clock, runner, log } = this.options;
     const started = clock.stamp();
-    if (instance.episodes === 0 && !runner.has('orchestrator', instance.name)) {
+    if (!runsVersion(this.options.versions, instance.version)) {
+      await this.commit(instance, this.planner.otherVersion(instance, started));
+      return;
+    }
+    const isNew = instance.episodes === 0 || instance.rewound;
+    if (isNew && !runner.has('orchestrator', instance.name)) {
       await this.commit(instance, this.planner.unknownOrchestrator(instance, started));
       return;
     }
@@ -106,7 +129,10 @@ export class Episodes {
       return;
     }
     instance.losses = 0;
-    if (instance.closed || this.stopped) return;
+    if (instance.closed || this.stopped) {
+      this.putBack(instance);
+      return;
+    }
     this.warn(instance, reply.warnings);
     const unknown = this.unknownFunction(reply);
     if (unknown !== undefined) {
@@ -139,6 +165,7 @@ export class Episodes {
       events: instance.current.map(({ event }) => event).join(','),
       timers: instance.openTimers(),
     };
+    if (instance.again.size > 0) message.again = [...instance.again];
     if (alwaysReplay) message.mode = 'replay';
     else if (instance.episodes > 0 && this.isTurnToVerify()) message.mode = 'verify';
     if (instance.episodes === 0 || message.mode) message.payload = this.payload(instance, message);
@@ -192,7 +219,9 @@ export class Episodes {
     const { store, children, log } = this.options;
     const { seq, episodes: episode, current } = instance;
     const { started, events, ending, next, custom, completed } = plan;
-    const decisions = plan.decisions && !ending ? JSON.stringify(plan.decisions) : null;
+    // What a failed instance had decided last is needed when it is rewound.
+    const isKept = !ending || ending.status === 'Failed';
+    const decisions = plan.decisions && isKept ? JSON.stringify(plan.decisions) : null;
     const births = plan.added.flatMap((task) =>
       task.kind === 'child' ? children.conceive(instance, task) : [],
     );
@@ -256,7 +285,10 @@ export class Episodes {
       instance.closed = true;
       instance.ended = plan.ending;
     } else if (plan.decisions) {
-      for (const task of plan.added) instance.open.set(task.id, task);
+      for (const task of plan.added) {
+        instance.open.set(task.id, task);
+        instance.again.delete(task.id);
+      }
       for (const id of plan.decisions.cancelled) closeTimer(instance, id);
       instance.nextId = plan.decisions.nextId;
     }

@@ -137,6 +137,10 @@ function continueAsNew(executor: Executor, carried: number): ContinueAsNew {
   return { input: input ?? null, carried, dropped };
 }
 
+function range(from: number, to: number): number[] {
+  return Array.from({ length: Math.max(0, to - from) }, (_, index) => from + index);
+}
+
 /**
  * Reads from the live executor what an episode brought: new tasks under the ids that the SDK gave them.
  *
@@ -147,7 +151,8 @@ export function harvest(executor: Executor, message: EpisodeMessage, later: numb
   const asked = executor.willContinueAsNew ? withCompounds(executor.actions) : undefined;
   let unsupported: string | undefined;
   // A task that got its id in this episode is still open: the host has not scheduled it yet.
-  for (let id = message.nextId; id < executor.sequenceNumber; id++) {
+  const rewound = (message.again ?? []).filter((id) => executor.openTasks[id] !== undefined);
+  for (const id of [...rewound, ...range(message.nextId, executor.sequenceNumber)]) {
     const task = executor.openTasks[id];
     if (task && asked && !isAsked(task, asked)) continue;
     const read = task ? readTask(id, task) : fireAndForget(executor);

@@ -18,6 +18,7 @@ export const EventType = {
   OrchestratorCompleted: 13,
   EventSent: 14,
   EventRaised: 15,
+  GenericEvent: 17,
   ExecutionSuspended: 19,
   ExecutionResumed: 20,
 } as const;
@@ -34,6 +35,7 @@ export interface HistoryEvent {
   Result?: string | null;
   Reason?: string | null;
   Details?: string | null;
+  Data?: string | null;
   TaskScheduledId?: number;
   TimerId?: number;
   FireAt?: string;
@@ -77,6 +79,8 @@ export interface Execution {
   carried: string | null;
   /** JSON text of {@link ParentInstance}; null for what has no parent. */
   parent: string | null;
+  /** The instance that it was restarted from under an id of its own. */
+  source: string | null;
   created: string;
 }
 
@@ -97,11 +101,16 @@ export function generationOf({ generation, carried, parent }: Execution): number
   return carried === null && parent === null ? generation : null;
 }
 
+/** The platform notes in a tag what an instance was restarted from. */
+function tagsOf({ source }: Execution): string {
+  return source === null ? 'null' : `{"MS_DurableFunctions_SourceInstanceId":${json(source)}}`;
+}
+
 export function executionStarted(of: Execution): string {
   return (
     `{"OrchestrationInstance":{"InstanceId":${json(of.id)},"ExecutionId":"${of.execution}"},"EventType":0,` +
     `"ParentInstance":${of.parent ?? 'null'},"Name":${json(of.name)},"Version":${json(of.version)},"Input":${json(of.input)},` +
-    `"Tags":null,"Correlation":null,"ParentTraceContext":null,"ScheduledStartTime":null,` +
+    `"Tags":${tagsOf(of)},"Correlation":null,"ParentTraceContext":null,"ScheduledStartTime":null,` +
     `"Generation":${generationOf(of)},"GenerateNewTrace":false,${incoming(of.created)}`
   );
 }
@@ -174,9 +183,18 @@ export function executionPaused(kind: 19 | 20, reason: string | null, at: string
   return `{"EventType":${kind},"Reason":${json(reason)},${incoming(at)}`;
 }
 
+/**
+ * What the platform puts where it has taken an event from a history, and the message that revives an instance.
+ *
+ * @param id -1 for what came from outside, else the id of the task that had been scheduled
+ */
+export function genericEvent(data: string | null, id: number, at: string, isPlayed = false): string {
+  return `{"Data":${json(data)},"EventType":17,"EventId":${id},"IsPlayed":${isPlayed},"Timestamp":"${at}"}`;
+}
+
 /** The platform's limits for timers: https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-timers */
 const PAYLOAD_TAIL =
-  '"sourceInstanceId":null,"upperSchemaVersion":1,"upperSchemaVersionNew":3,' +
+  '"upperSchemaVersion":1,"upperSchemaVersionNew":3,' +
   '"longRunningTimerIntervalDuration":"3.00:00:00","maximumShortTimerDuration":"6.00:00:00",' +
   // The misspelling is the platform's.
   '"defaultHttpAsyncRequestSleepTimeMillseconds":30000}';
@@ -193,7 +211,8 @@ export function triggerPayload(
   const history = `${orchestratorStarted(firstStarted)},${start}${events === '' ? '' : `,${events}`}`;
   return (
     `{"history":[${history}],"input":${of.input ?? 'null'},"instanceId":${json(of.id)},` +
-    `"isReplaying":${!isFirstEpisode},"parentInstanceId":${json(parent)},${PAYLOAD_TAIL}`
+    `"isReplaying":${!isFirstEpisode},"parentInstanceId":${json(parent)},` +
+    `"sourceInstanceId":${json(of.source)},${PAYLOAD_TAIL}`
   );
 }
 

@@ -1,5 +1,5 @@
 import { empty, flag, json, problem, type Answer, type DurableRequest } from './answer';
-import type { DurableEngine, PauseResult } from './engine';
+import type { DurableEngine, PauseResult, RewindResult } from './engine';
 import { decodeSegment, managementPayload, type LinkBase } from './links';
 import { listInstances, statusesOf, timeOf } from './list';
 import { statusJson } from './status';
@@ -110,13 +110,47 @@ async function start(context: Context, name: string, id: string | undefined): Pr
   if (result.outcome === 'conflict') {
     return problem(409, `An Orchestration instance with the status ${result.status} already exists.`);
   }
-  if (!wait) return startedAnswer(context, result.id);
-  await engine.whenEnded(result.id, wait.seconds * 1_000);
-  const row = engine.find(result.id);
+  return awaited(context, result.id, wait?.seconds);
+}
+
+/** The links to an instance, or its result when that is there within so many seconds. */
+async function awaited(context: Context, id: string, seconds: number | undefined): Promise<Answer> {
+  if (seconds === undefined) return startedAnswer(context, id);
+  const { engine } = context;
+  await engine.whenEnded(id, seconds * 1_000);
+  const row = engine.find(id);
   if (row?.status === 'Completed') return json(200, row.output ?? 'null');
   return row?.status === 'Failed' || row?.status === 'Terminated'
     ? statusAnswer(context, row)
-    : startedAnswer(context, result.id);
+    : startedAnswer(context, id);
+}
+
+/** https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-http-api#restart-instance */
+async function restart(context: Context, id: string): Promise<Answer> {
+  const { engine, request } = context;
+  const wait = waitOf(request.query);
+  if (wait && 'answer' in wait) return wait.answer;
+  const result = await engine.restart(id, flag(request.query, 'restartWithNewInstanceId') ?? true);
+  if (result.outcome === 'started') return awaited(context, result.id, wait?.seconds);
+  if (result.outcome === 'notFound') {
+    return problem(400, 'InstanceId does not match a valid orchestration instance.', {
+      ExceptionMessage: `No instance with ID '${id}' was found. (Parameter 'instanceId')`,
+      ExceptionType: 'System.ArgumentException',
+    });
+  }
+  return problem(409, 'A non-terminal instance with this instance ID already exists.', {
+    ExceptionMessage: `An Orchestration instance with the status ${result.status} already exists.`,
+    ExceptionType: 'DurableTask.Core.Exceptions.OrchestrationAlreadyExistsException',
+  });
+}
+
+function rewound(result: RewindResult, id: string): Answer {
+  // The dollar sign is the platform's.
+  const missing = `No orchestration with instance ID "$${id}" found.`;
+  if (result.outcome !== 'refused')
+    return result.outcome === 'done' ? empty(202) : json(404, JSON.stringify(missing));
+  const text = `This orchestration has status ${result.status}, but only orchestrations in the "Failed" state can be rewound.`;
+  return json(412, JSON.stringify(text));
 }
 
 async function raiseEvent({ engine, request }: Context, id: string, name: string): Promise<Answer> {
@@ -177,8 +211,9 @@ async function operation(context: Context, id: string, name: string): Promise<An
     case 'resume':
       return paused(await engine.resumeInstance(id, request.query.get('reason')), 'resume', id);
     case 'rewind':
+      return rewound(await engine.rewind(id, request.query.get('reason')), id);
     case 'restart':
-      return notSupported(`The operation '${name}'`);
+      return restart(context, id);
     default:
       return empty(404);
   }

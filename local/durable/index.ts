@@ -11,4 +11,5 @@ export {
   type InvokeOrchestrator,
   type Runner,
 } from './runner';
+export { readDurableSettings, type DurableSettings } from './settings';
 export { createEpisodeRunner } from './worker';

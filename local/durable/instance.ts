@@ -76,12 +76,17 @@ export class Instance implements Execution {
   readonly generation: number;
   carried: string | null;
   readonly parent: string | null;
+  readonly source: string | null;
   created: string;
   custom: string | null;
   updated: string;
   /** Number of stored episodes. */
   episodes = 0;
   nextId = 0;
+  /** Ids that a rewind took from the history: what the orchestrator gives them to is scheduled again. */
+  readonly again = new Set<number>();
+  /** Its history was rewound. */
+  rewound = false;
   readonly open = new Map<number, OpenTask>();
   readonly retries = new Map<number, Retries>();
   queue: Incoming[] = [];
@@ -121,6 +126,7 @@ export class Instance implements Execution {
     this.generation = row.generation;
     this.carried = row.carried;
     this.parent = row.parent;
+    this.source = row.source;
     this.created = row.created;
     this.custom = row.custom;
     this.updated = row.updated;
@@ -142,7 +148,7 @@ export class Instance implements Execution {
 
   toRow(): InstanceRow {
     const { seq, id, name, execution, version, input, generation, carried } = this;
-    const { parent, created, custom, updated, status } = this;
+    const { parent, source, created, custom, updated, status } = this;
     const output = this.ended ? this.ended.output : this.note;
     return {
       seq,
@@ -154,6 +160,7 @@ export class Instance implements Execution {
       generation,
       carried,
       parent,
+      source,
       created,
       custom,
       updated,
@@ -169,6 +176,7 @@ export class Instance implements Execution {
       if (task.kind === 'timer') clearTimeout(task.handle);
     }
     this.open.clear();
+    this.again.clear();
     this.retries.clear();
     this.queue = this.queue.filter(({ task }) => task === undefined);
     this.execution = execution;
@@ -274,6 +282,23 @@ export function isFailure({ EventType: type }: HistoryEvent): boolean {
   return type === EventType.TaskFailed || type === EventType.SubOrchestrationInstanceFailed;
 }
 
+const SCHEDULING: readonly number[] = [
+  EventType.TaskScheduled,
+  EventType.SubOrchestrationInstanceCreated,
+  EventType.TimerCreated,
+];
+
+/** Follows which ids a rewind took from the history, and which of them were given anew since. */
+function applyRewound(instance: Instance, events: HistoryEvent[]): void {
+  for (const { EventType: type, EventId: id } of events) {
+    if (SCHEDULING.includes(type)) instance.again.delete(id);
+    if (type !== EventType.GenericEvent) continue;
+    instance.rewound = true;
+    // The end of the failed run has the next id, which no task has had.
+    if (id >= 0 && id < instance.nextId) instance.again.add(id);
+  }
+}
+
 /** Brings an instance back to where its stored episodes left it. */
 export function restore(instance: Instance, rows: EpisodeRow[]): void {
   for (const row of rows) {
@@ -283,6 +308,7 @@ export function restore(instance: Instance, rows: EpisodeRow[]): void {
       if (id !== undefined) applyCompletion(instance, id, isFailure(event));
     }
     if (row.decisions !== null) applyScheduled(instance, JSON.parse(row.decisions) as Decisions, events);
+    applyRewound(instance, events);
     instance.episodes++;
     instance.updated = row.started;
   }

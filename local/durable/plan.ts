@@ -51,6 +51,7 @@ export class Planner {
     private readonly clock: Clock,
     private readonly log: (text: string) => void,
     private readonly warn: (instance: Instance, warnings: string[]) => void,
+    private readonly maxActions: number,
     private readonly episodes: (instance: number) => EpisodeRow[],
   ) {}
 
@@ -69,6 +70,13 @@ export class Planner {
       );
       return this.failure(instance, started, message);
     }
+    if (reply.nextId > this.maxActions) {
+      const message =
+        `Maximum amount of orchestration actions (${this.maxActions}) has been reached. ` +
+        'This value can be configured in host.json file as MaxOrchestrationActions.';
+      this.log(`Instance '${instance.id}' of '${instance.name}' failed. ${message}`);
+      return this.failure(instance, started, `Orchestrator function '${instance.name}' failed: ${message}`);
+    }
     if (reply.crashed) {
       const difference = this.crash(instance);
       if (difference !== undefined) return this.failure(instance, started, difference);
@@ -81,8 +89,8 @@ export class Planner {
     }
     const completed = this.clock.stamp();
     events.push(orchestratorCompleted(completed));
-    const hasDecisions = reply.nextId !== instance.nextId || reply.cancelled.length > 0;
     const { tasks, cancelled, nextId } = reply;
+    const hasDecisions = tasks.length > 0 || nextId !== instance.nextId || cancelled.length > 0;
     const decisions = hasDecisions ? { tasks, cancelled, nextId } : null;
     const ending = this.ending(instance, reply, added);
     const plan = { started, events: events.join(','), decisions, added, custom: reply.customStatus };
@@ -187,6 +195,12 @@ export class Planner {
     const ending: Ending = { status: 'Failed', output: JSON.stringify(message) };
     const { custom } = instance;
     return { started, events: events.join(','), decisions: null, added: [], custom, ending, completed };
+  }
+
+  otherVersion(instance: Instance, started: string): Plan {
+    const { id, name, version } = instance;
+    this.log(`Instance '${id}' of '${name}' failed: its version ${version ?? '(none)'} is not run here.`);
+    return this.failure(instance, started, 'Orchestration version did not comply with Worker Versioning');
   }
 
   unknownOrchestrator(instance: Instance, started: string): Plan {

@@ -44,7 +44,7 @@ export async function purgeEnded(store: Store, query: PurgeQuery): Promise<numbe
     const found = store.ended(after, filter, PURGE_BATCH);
     const last = found.at(-1);
     if (last === undefined) break;
-    purged += await store.database.write(() => found.filter((seq) => store.remove(seq)).length);
+    purged += await store.database.write(() => found.filter((seq) => store.removeEnded(seq)).length);
     after = last;
   }
   return purged;

@@ -26,6 +26,8 @@ export interface EpisodeMessage {
   episode: number;
   /** The first task id that the stored history does not know. */
   nextId: number;
+  /** Ids below it that a rewind took from the history. */
+  again?: number[];
   /** Timestamp of this episode's OrchestratorStarted event. */
   started: string;
   /** The new incoming events as JSON texts joined by commas. */

@@ -110,6 +110,8 @@ function other(event: HistoryEvent, options: StatusOptions): Shown | undefined {
       return { EventType: 'TimerCreated', FireAt: event.FireAt, Timestamp };
     case EventType.TimerFired:
       return { EventType: 'TimerFired', FireAt: event.FireAt, Timestamp };
+    case EventType.GenericEvent:
+      return { EventType: 'GenericEvent', Data: event.Data, Timestamp };
     case EventType.EventRaised: {
       const Input = hidden(options.showInput, event.Input);
       return { EventType: 'EventRaised', Name: event.Name, Input, ParentTraceContext: null, Timestamp };

@@ -87,7 +87,8 @@ const SCHEMA = `
     custom TEXT,
     updated TEXT NOT NULL,
     carried TEXT,
-    parent TEXT
+    parent TEXT,
+    source TEXT
   ) STRICT;
   CREATE TABLE IF NOT EXISTS episodes (
     instance INTEGER NOT NULL,
@@ -110,6 +111,7 @@ const SCHEMA = `
 const ADDED_COLUMNS = [
   { table: 'instances', column: 'carried', type: 'TEXT' },
   { table: 'instances', column: 'parent', type: 'TEXT' },
+  { table: 'instances', column: 'source', type: 'TEXT' },
   { table: 'inbox', column: 'task', type: 'INTEGER' },
 ];
 
@@ -199,8 +201,8 @@ export class Store {
 
   insert(row: InstanceRow): void {
     this.sql(
-      'INSERT INTO instances (seq, id, name, execution, version, input, generation, created, status, output, custom, updated, carried, parent)' +
-        ' VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO instances (seq, id, name, execution, version, input, generation, created, status, output, custom, updated, carried, parent, source)' +
+        ' VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     ).run(
       row.seq,
       row.id,
@@ -216,6 +218,7 @@ export class Store {
       row.updated,
       row.carried,
       row.parent,
+      row.source,
     );
   }
 
@@ -260,6 +263,21 @@ export class Store {
     this.emptyInbox(instance);
   }
 
+  /**
+   * Brings a failed instance back to life with a history that is changed in place.
+   *
+   * @returns false, having written nothing, when it has not failed or is not there
+   */
+  revive(instance: number, events: readonly string[], updated: string): boolean {
+    const { changes } = this.sql(
+      "UPDATE instances SET status = 'Running', output = NULL, updated = ? WHERE seq = ? AND status = 'Failed'",
+    ).run(updated, instance);
+    if (Number(changes) === 0) return false;
+    const update = this.sql('UPDATE episodes SET events = ? WHERE instance = ? AND episode = ?');
+    events.forEach((text, episode) => update.run(text, instance, episode));
+    return true;
+  }
+
   /** Keeps an event from outside for an instance that has not ended. */
   addToInbox({ seq, instance, event }: Omit<InboxRow, 'task'>): void {
     this.sql(
@@ -291,6 +309,12 @@ export class Store {
       `SELECT seq FROM instances WHERE seq > ? AND ${terms.join(' AND ')} ORDER BY seq LIMIT ?`,
     ).all(after, ...statuses, createdFrom, ...(createdTo === undefined ? [] : [createdTo]), limit);
     return rows.map(({ seq }) => Number(seq));
+  }
+
+  /** Removes an instance that has ended; false when it has not, or is not there. */
+  removeEnded(instance: number): boolean {
+    const live = this.sql(`SELECT 1 FROM instances WHERE seq = ? AND ${LIVE}`).get(instance);
+    return live === undefined && this.remove(instance);
   }
 
   /** Removes an instance and all that belongs to it; false when it is not there. */

@@ -63,7 +63,13 @@ export class Durable {
       await serveDurable(request, response, url, path, bodyLimit, (call) => http.rpc(call));
     });
     const port = await listen(this.rpc, 0, 'the Durable client');
-    const base = { origin, prefix: DURABLE_PREFIX, taskHub: host.hubName, connection: CONNECTION, systemKey };
+    const base = {
+      origin,
+      prefix: DURABLE_PREFIX,
+      taskHub: host.durable.hubName,
+      connection: CONNECTION,
+      systemKey,
+    };
     this.clientJson = clientBindingData(base, `http://127.0.0.1:${port}${this.secret}${RPC_PREFIX}/`);
   }
 
@@ -75,14 +81,13 @@ export class Durable {
     if (this.engine) return;
     const { dataDir, systemKey, host, pool } = this.options;
     this.engine = openEngine({
-      file: join(dataDir, `${host.hubName.toLowerCase()}.db`),
+      file: join(dataDir, `${host.durable.hubName.toLowerCase()}.db`),
       runner: createRunner(pool(), (name) => this.options.runs(name)),
-      maxConcurrentActivities: host.maxConcurrentActivityFunctions,
-      maxConcurrentOrchestrators: host.maxConcurrentOrchestratorFunctions,
+      ...host.durable,
       log: (text) => log('durable', text),
     });
     this.http = createDurableHttp(this.engine, {
-      taskHub: host.hubName,
+      taskHub: host.durable.hubName,
       connection: CONNECTION,
       systemKey,
       prefix: DURABLE_PREFIX,

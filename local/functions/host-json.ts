@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readEventHubsSettings, type EventHubsSettings } from './event-hub-options';
+import { readDurableSettings, type DurableSettings } from '../durable';
 import { log } from '../shared/log';
 
 /** What the host reads from host.json: https://learn.microsoft.com/azure/azure-functions/functions-host-json */
@@ -9,22 +10,19 @@ export interface HostSettings {
   routePrefix: string;
   /** More requests under way than this are answered 429; -1 for no limit. */
   maxOutstandingRequests: number;
-  hubName: string;
-  maxConcurrentActivityFunctions: number | undefined;
-  maxConcurrentOrchestratorFunctions: number | undefined;
-  /** The whole `extensions.durableTask` object. */
-  durableTask: Record<string, unknown>;
+  durable: DurableSettings;
   eventHubs: EventHubsSettings;
   functionTimeoutMs: number | null;
 }
 
 /** https://learn.microsoft.com/azure/azure-functions/functions-host-json#functiontimeout */
 const DEFAULT_FUNCTION_TIMEOUT_MS = 5 * 60_000;
-/** https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-bindings#host-json */
-const DEFAULT_HUB_NAME = 'DurableFunctionsHub';
 
-/** @throws when host.json is no valid JSON or holds a value of the wrong kind. A missing file means defaults. */
-export function readHostJson(appDir: string): HostSettings {
+/**
+ * @param settings what `%NAME%` in it stands for
+ * @throws when host.json is no valid JSON or holds a value of the wrong kind. A missing file means defaults.
+ */
+export function readHostJson(appDir: string, settings: Readonly<Record<string, string>> = {}): HostSettings {
   const file = join(appDir, 'host.json');
   let root: Record<string, unknown> = {};
   try {
@@ -36,21 +34,13 @@ export function readHostJson(appDir: string): HostSettings {
   }
   const extensions = object(root['extensions']);
   const http = object(extensions['http']);
-  const durableTask = object(extensions['durableTask']);
   return {
     routePrefix: text(http['routePrefix'] ?? 'api', 'extensions.http.routePrefix').replace(/^\/+|\/+$/g, ''),
     maxOutstandingRequests:
       integer(http['maxOutstandingRequests'], 'extensions.http.maxOutstandingRequests') ?? -1,
-    hubName: hubName(text(durableTask['hubName'] ?? DEFAULT_HUB_NAME, 'extensions.durableTask.hubName')),
-    maxConcurrentActivityFunctions: integer(
-      durableTask['maxConcurrentActivityFunctions'],
-      'extensions.durableTask.maxConcurrentActivityFunctions',
+    durable: readDurableSettings(object(extensions['durableTask']), (value) =>
+      resolveSetting(value, settings),
     ),
-    maxConcurrentOrchestratorFunctions: integer(
-      durableTask['maxConcurrentOrchestratorFunctions'],
-      'extensions.durableTask.maxConcurrentOrchestratorFunctions',
-    ),
-    durableTask,
     eventHubs: readEventHubsSettings(object(extensions['eventHubs'])),
     functionTimeoutMs: functionTimeout(root['functionTimeout']),
   };
@@ -97,14 +87,6 @@ export function parseTimeSpan(value: string): number | undefined {
   if (Number(hours) > 23 || Number(minutes) > 59 || Number(seconds) > 59) return undefined;
   const whole = ((Number(days) * 24 + Number(hours)) * 60 + Number(minutes)) * 60 + Number(seconds);
   return Math.round((whole + Number(fraction)) * 1000);
-}
-
-/** https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-task-hubs#task-hub-names */
-function hubName(name: string): string {
-  if (/^[A-Za-z][A-Za-z0-9]{2,44}$/.test(name)) return name;
-  throw new Error(
-    `host.json: the hub name "${name}" must have 3 to 45 letters and digits, and begin with a letter.`,
-  );
 }
 
 function functionTimeout(value: unknown): number | null {

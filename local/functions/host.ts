@@ -54,7 +54,8 @@ const MAX_KEPT_GENERATORS = 5_000;
  */
 export async function startFunctionsHost(options: FunctionsHostOptions): Promise<FunctionsHost> {
   mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
-  const host = new Host(options, readHostJson(options.appDir));
+  const settings = { ...readLocalSettings(options.appDir), ...options.environment };
+  const host = new Host(options, readHostJson(options.appDir, settings), settings);
   try {
     await host.start();
   } catch (error) {
@@ -68,7 +69,6 @@ class Host implements FunctionsHost {
   port = 0;
   private readonly front: HttpFront;
   private readonly bodyLimit: number;
-  private readonly settings: Record<string, string>;
   /**
    * Lower-case names of the functions that a setting turns off:
    * https://learn.microsoft.com/azure/azure-functions/disable-function
@@ -87,8 +87,8 @@ class Host implements FunctionsHost {
   constructor(
     private readonly options: FunctionsHostOptions,
     private readonly json: HostSettings,
+    private readonly settings: Record<string, string>,
   ) {
-    this.settings = { ...readLocalSettings(options.appDir), ...options.environment };
     for (const [name, value] of Object.entries(this.settings)) {
       const match = /^AzureWebJobs\.(.+)\.Disabled$/i.exec(name);
       if (match?.[1] && /^(true|1)$/i.test(value)) this.disabled.add(match[1].toLowerCase());

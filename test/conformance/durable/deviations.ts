@@ -36,6 +36,21 @@ const NOT_CALLED =
 const AFTER_RESUME =
   'While an instance is suspended its events wait; the history shows them after it was resumed.';
 
+const NO_ENTITIES =
+  'Entities are not supported yet: requests for them are answered 501, and orchestrators that use them fail with a text.';
+const NO_CALL_HTTP = '`callHttp` is not supported yet: an orchestrator that uses it fails with a text.';
+const OTHER_NAME =
+  'Another activity name goes unnoticed; the platform then has two events for one task and cannot show the history.';
+const NOTHING_MORE =
+  'The episode in which an orchestrator turns out not to do the same again schedules nothing; the platform still ' +
+  'schedules what it asks for there.';
+
+const fails = (name: string, what: string): { status: number; runtimeStatus: string; output: string } => ({
+  status: 200,
+  runtimeStatus: 'Failed',
+  output: `Orchestrator function '${name}' failed: ${what} is not supported here yet.`,
+});
+
 const slow = (result: string): string => `TaskCompleted Slow ${result}`;
 
 export const httpDeviations: HttpDeviation[] = [
@@ -85,6 +100,46 @@ export const httpDeviations: HttpDeviation[] = [
     ours: { status: 200, runtimeStatus: 'Terminated' },
     reason: AT_ONCE,
   },
+  ...[
+    'GET unknown entity',
+    'signal add',
+    'GET state',
+    'GET state lower-case name',
+    'GET state#2',
+    'list entities',
+    'list of a name',
+    'list of a name, top 1',
+    'signal unknown entity name',
+    'signal no op',
+    'signal no body',
+    'GET state#3',
+    'signal text',
+    'signal destroy',
+    'GET destroyed',
+  ].map((label): HttpDeviation => ({
+    scenario: '16-entities',
+    label,
+    ours: { status: 501 },
+    reason: NO_ENTITIES,
+  })),
+  ...['signalEntity', 'callEntity', 'lock'].map((what, index): HttpDeviation => ({
+    scenario: '16-entities',
+    label: index === 0 ? 'final status with history' : `final status with history#${index + 1}`,
+    ours: fails(['EntityOrch', 'EntityFail', 'EntityLock'][index] ?? '', what),
+    reason: NO_ENTITIES,
+  })),
+  {
+    scenario: '16-entities',
+    label: 'instance view of an entity',
+    ours: { status: 404 },
+    reason: NO_ENTITIES,
+  },
+  ...['', '#2', '#3', '#4'].map((n): HttpDeviation => ({
+    scenario: '17-call-http',
+    label: `final status with history${n}`,
+    ours: fails('Http', 'callHttp'),
+    reason: NO_CALL_HTTP,
+  })),
   {
     scenario: '18-replays',
     label: 'final status with history',
@@ -93,6 +148,44 @@ export const httpDeviations: HttpDeviation[] = [
     reason:
       'An orchestrator that stores `isReplaying` sees it as it was when its code ran: with a kept generator no code ' +
       'runs twice.',
+  },
+  ...['SDK readEntityState', 'SDK signalEntity'].map((label): HttpDeviation => ({
+    scenario: '19-sdk-client',
+    label,
+    ours: { status: 501 },
+    reason: NO_ENTITIES,
+  })),
+  {
+    scenario: '21-non-determinism',
+    label: 'final (or after 6 s)',
+    ours: { status: 200, runtimeStatus: 'Completed', output: 'Hello second' },
+    reason: OTHER_NAME,
+  },
+  ...(
+    [
+      ['#2', 'NonDetKind'],
+      ['#4', 'NonDetMore'],
+    ] as const
+  ).map(([n, name]): HttpDeviation => ({
+    scenario: '21-non-determinism',
+    label: `final (or after 6 s)${n}`,
+    ours: {
+      status: 200,
+      runtimeStatus: 'Failed',
+      events: [`ExecutionStarted ${name}`, 'TaskCompleted Hello Hello x', 'ExecutionCompleted'],
+    },
+    reason: NOTHING_MORE,
+  })),
+  {
+    scenario: '24-pending-and-version',
+    label: 'unknown function, after 1.5 s',
+    ours: {
+      status: 200,
+      runtimeStatus: 'Failed',
+      output:
+        "Orchestrator function 'Nowhere' failed: The function 'Nowhere' doesn't exist, is disabled, or is not an orchestrator function.",
+    },
+    reason: 'The failure of an unknown orchestrator does not list the known ones.',
   },
 ];
 
@@ -105,4 +198,6 @@ export const callDeviations: CallDeviation[] = [
   { scenario: '09-continue-as-new', name: 'CanEvents', compared: 'eventsOfLastCalls', reason: BATCHES },
   { scenario: '11-status', name: 'Waiter', compared: 'nothing', reason: `${NOT_CALLED} ${AFTER_RESUME}` },
   { scenario: '18-replays', name: 'AnyAll', compared: 'nothing', reason: NOT_AGAIN },
+  { scenario: '21-non-determinism', name: 'NonDetActivity', compared: 'nothing', reason: OTHER_NAME },
+  { scenario: '21-non-determinism', name: 'NonDetKind', compared: 'nothing', reason: NOTHING_MORE },
 ];

@@ -15,11 +15,16 @@ export const standing: Standing = {
       what: 'A task used in two compound tasks is scheduled once',
       reason: 'The platform runs its activity again and may mix up later results.',
     },
+    {
+      what: 'A rewound instance that had work under way when it failed has it run again',
+      reason:
+        'The platform loses results that come between the failure and the rewind, and the instance waits for ever.',
+    },
     { what: 'With a kept generator no code runs twice', reason: 'Replays in full cost a multiple.' },
     {
       what: 'Purging by a filter leaves instances that have not ended',
       reason: 'The platform removes those too, and with one status forgets the rest of the filter.',
     },
   ],
-  notImplemented: ['Entities (`callEntity`, `signalEntity`, `lock`)', '`callHttp`', '`rewind`, `restart`'],
+  notImplemented: ['Entities (`callEntity`, `signalEntity`, `lock`)', '`callHttp`'],
 };
