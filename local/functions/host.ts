@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostKeys } from './auth';
 import { Durable } from './durable';
+import { appSettings } from './app-settings';
 import { readHostJson, readLocalSettings, type HostSettings } from './host-json';
 import { HttpFront } from './http-front';
 import { close } from './http-server';
@@ -27,8 +28,12 @@ export interface FunctionsHostOptions {
   /** Whether HTTP functions, the durable ones, and the others each have so many workers of their own; default: no. */
   scaleGroups?: boolean;
   keys: HostKeys;
-  /** App settings; they win over local.settings.json. */
+  /** Lets functions of the level `function` answer without a key, as the Core Tools do; default: no. */
+  noKeys?: boolean;
+  /** App settings; they win over local.settings.json and the environment of the process. */
   environment: Record<string, string>;
+  /** App settings that are used where nothing else sets them. */
+  defaults?: Record<string, string>;
   /** Modules preloaded into the workers, for tests. */
   workerRequire?: string[];
 }
@@ -88,7 +93,7 @@ class Host implements FunctionsHost {
     private readonly options: FunctionsHostOptions,
     private readonly json: HostSettings,
   ) {
-    this.settings = { ...readLocalSettings(options.appDir), ...options.environment };
+    this.settings = appSettings(readLocalSettings(options.appDir), process.env, options);
     for (const [name, value] of Object.entries(this.settings)) {
       const match = /^AzureWebJobs\.(.+)\.Disabled$/i.exec(name);
       if (match?.[1] && /^(true|1)$/i.test(value)) this.disabled.add(match[1].toLowerCase());
@@ -96,6 +101,7 @@ class Host implements FunctionsHost {
     this.bodyLimit = positive(this.settings, 'FUNCTIONS_REQUEST_BODY_SIZE_LIMIT', DEFAULT_BODY_LIMIT);
     this.front = new HttpFront({
       keys: options.keys,
+      noKeys: options.noKeys ?? false,
       bodyLimit: this.bodyLimit,
       maxOutstandingRequests: json.maxOutstandingRequests,
       routes: () => this.routes,

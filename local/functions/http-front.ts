@@ -18,6 +18,8 @@ import { log } from '../shared/log';
 
 export interface FrontOptions {
   keys: HostKeys;
+  /** Whether the level `function` needs no key. */
+  noKeys: boolean;
   /** Largest request body (bytes); a larger one is answered 413. */
   bodyLimit: number;
   /** See `maxOutstandingRequests` of host.json; -1 for no limit. */
@@ -40,7 +42,7 @@ export class HttpFront {
   private onDrained: (() => void) | undefined;
 
   constructor(private readonly options: FrontOptions) {
-    this.keys = new KeyRing(options.keys);
+    this.keys = new KeyRing(options.keys, options.noKeys);
     this.server = createLimitedServer((request, response) => this.handle(request, response));
   }
 
