@@ -108,10 +108,9 @@ class Host implements FunctionsHost {
       invoke: (invocation) => this.requirePool().invoke(invocation),
       management: () => this.durable?.management,
       problem: () => this.pool?.problem,
-      unsupported: (name) =>
-        this.httpStreams
-          ? 'The app enables HTTP streams, which this host does not implement.'
-          : this.refused.get(name.toLowerCase()),
+      streams: () => this.httpStreams,
+      worker: (name) => this.requirePool().acquire(name),
+      unsupported: (name) => this.refused.get(name.toLowerCase()),
     });
   }
 
@@ -178,9 +177,6 @@ class Host implements FunctionsHost {
       if (type !== undefined) this.refuse(fn, `bindings of the type ${type} are not implemented here`);
     }
     this.httpStreams = app.capabilities['HttpUri'] !== undefined;
-    if (this.httpStreams) {
-      log('functions', 'the app enables HTTP streams, which are not implemented: HTTP functions answer 501');
-    }
     this.routes = new Routes(functions, this.json.routePrefix, this.settings);
     void this.timers?.stop();
     if (this.database) {

@@ -10,6 +10,7 @@ import {
   reply,
   serveDurable,
 } from './http-server';
+import { streamRequest } from './http-stream';
 import type { Routes, RouteMatch } from './router';
 import type { Invocation, InvocationReply } from './protocol';
 import { AppNotLoadedError } from './worker-pool';
@@ -26,6 +27,10 @@ export interface FrontOptions {
   maxOutstandingRequests: number;
   routes(): Routes | undefined;
   invoke(invocation: Omit<Invocation, 'id'>): Promise<InvocationReply>;
+  /** Whether the app takes HTTP requests as streams, in the worker itself. */
+  streams(): boolean;
+  /** The worker that is to run a function. */
+  worker(name: string): Promise<{ httpPort: number | undefined; invoke: FrontOptions['invoke'] }>;
   /** Durable management, once the engine runs. */
   management(): ((request: DurableRequest) => Promise<Answer>) | undefined;
   /** Why the app cannot be loaded, if so. */
@@ -145,6 +150,40 @@ export class HttpFront {
     url: URL,
     match: RouteMatch,
   ): Promise<void> {
+    const { name } = match.route;
+    try {
+      if (this.options.streams()) await this.stream(request, response, url, match);
+      else await this.buffered(request, response, url, match);
+    } catch (error) {
+      if (response.headersSent) return;
+      if (error instanceof AppNotLoadedError) this.unavailable(response);
+      else {
+        // The worker is gone: like the platform, say 500 and leave it to the caller to try again.
+        log('functions', `"${name}" got no answer: ${(error as Error).message}`);
+        reply(response, 500);
+      }
+    }
+  }
+
+  private async stream(
+    request: IncomingMessage,
+    response: ServerResponse,
+    url: URL,
+    { route: { name }, params }: RouteMatch,
+  ): Promise<void> {
+    const worker = await this.options.worker(name);
+    const { httpPort } = worker;
+    if (httpPort === undefined) throw new Error('Its worker takes no streams.');
+    const target = { httpPort, invoke: worker.invoke.bind(worker) };
+    await streamRequest(request, response, target, { name, url, params, bodyLimit: this.options.bodyLimit });
+  }
+
+  private async buffered(
+    request: IncomingMessage,
+    response: ServerResponse,
+    url: URL,
+    match: RouteMatch,
+  ): Promise<void> {
     const body = await readBody(request, this.options.bodyLimit);
     if (!body.ok) {
       refuseBody(response, body.reason);
@@ -162,13 +201,6 @@ export class HttpFront {
         reply(response, 500);
       } else {
         writeFunctionResponse(response, answer.returned, request.method === 'HEAD');
-      }
-    } catch (error) {
-      if (error instanceof AppNotLoadedError) this.unavailable(response);
-      else {
-        // The worker is gone: like the platform, say 500 and leave it to the caller to try again.
-        log('functions', `"${name}" got no answer: ${(error as Error).message}`);
-        reply(response, 500);
       }
     } finally {
       releaseBody(body);

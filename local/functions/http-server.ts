@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { readBody, releaseBody } from './http-message';
+import { plainHeaders, readBody, releaseBody } from './http-message';
 import type { Answer, DurableRequest } from '../durable';
 import { log } from '../shared/log';
 
@@ -64,15 +64,11 @@ export async function serveDurable(
     return;
   }
   try {
-    const headers: Record<string, string> = {};
-    for (const [name, value] of Object.entries(request.headers)) {
-      if (value !== undefined) headers[name] = typeof value === 'string' ? value : value.join(', ');
-    }
     const answer = await handler({
       method: request.method ?? 'GET',
       path,
       query: url.searchParams,
-      headers,
+      headers: plainHeaders(request),
       body: body.bytes,
       origin: url.origin,
     });
