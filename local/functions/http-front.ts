@@ -15,6 +15,7 @@ import type { Routes, RouteMatch } from './router';
 import type { Invocation, InvocationReply } from './protocol';
 import { AppNotLoadedError } from './worker-pool';
 import type { Answer, DurableRequest } from '../durable';
+import { LOOPBACK } from '../shared/listen';
 import { log } from '../shared/log';
 
 export interface FrontOptions {
@@ -37,6 +38,20 @@ export interface FrontOptions {
   problem(): string | undefined;
   /** Why a function cannot be served although the app is loaded, if so. */
   unsupported(name: string): string | undefined;
+}
+
+/** A name or an address, and a port: https://www.rfc-editor.org/rfc/rfc9110#section-7.2 */
+const HOST = /^([\w.~%!$&'()*+,;=-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i;
+
+/** Where a request goes, or undefined when that is no address of this host. */
+function urlOf(
+  { headers: { host = LOOPBACK }, httpVersionMajor }: IncomingMessage,
+  target: string,
+): URL | undefined {
+  // The parser takes a line without a version for HTTP/0.9, which has no headers and no status.
+  if (httpVersionMajor < 1 || !target.startsWith('/') || !HOST.test(host)) return undefined;
+  const address = `http://${host}${target}`;
+  return URL.canParse(address) ? new URL(address) : undefined;
 }
 
 /** The HTTP front end of the host: routes, keys, limits. */
@@ -65,9 +80,7 @@ export class HttpFront {
 
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const target = request.url ?? '/';
-    const origin = `http://${request.headers.host ?? '127.0.0.1'}`;
-    const url =
-      target.startsWith('/') && URL.canParse(origin + target) ? new URL(origin + target) : undefined;
+    const url = urlOf(request, target);
     if (!url) {
       reply(response, 400);
       return;
