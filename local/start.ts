@@ -13,8 +13,8 @@ export type { Counters, Keys, ServiceName };
 type StoreName = Exclude<ServiceName, 'functions'>;
 
 export interface LocalCloudOptions {
-  /** Folder of the built app. */
-  appDir: string;
+  /** Folder of the built app; without one there are the stores only, and no Functions host. */
+  appDir?: string;
   /** Folder of everything durable, usually `.headwater`. */
   stateDir: string;
   /** Defaults: {@link DEFAULT_PORTS}; 0 asks for a free one. */
@@ -36,6 +36,19 @@ export interface LocalCloudOptions {
   stores?: readonly StoreName[];
   /** Environment of all child processes. */
   environment?: Record<string, string>;
+  /**
+   * Lets local.settings.json and the environment win over the connection strings and `settings`. Default: those given
+   * win, so that an app cannot be led to another store by accident.
+   */
+  appSettingsFirst?: boolean;
+  /** Lets functions of the level `function` answer without a key, as the Core Tools do. */
+  noKeys?: boolean;
+  /** Where the children's standard output goes; default: to this process's own. */
+  output?: 'stdout' | 'stderr';
+  /** Ends everything in order, then the process, at Ctrl-C or SIGTERM, also while it starts. */
+  endOnSignals?: boolean;
+  /** Called once for each service, when it serves for the first time. */
+  onReady?: (name: ServiceName, endpoint: string) => void;
   /** Modules preloaded into the workers, for tests. */
   workerRequire?: readonly string[];
 }
@@ -48,6 +61,13 @@ export const DEFAULT_PORTS: Record<ServiceName, number> = {
   functions: 7_071,
 };
 
+/** The settings by which apps find the stores. */
+const CONNECTION_SETTINGS: Record<StoreName, string> = {
+  blob: 'AzureWebJobsStorage',
+  eventhubs: 'EventHubs',
+  cosmos: 'Cosmos',
+};
+
 /** Requests at a door are answered by the Functions host and the event hubs. */
 const BACKGROUND: ReadonlySet<ServiceName> = new Set(['blob', 'cosmos']);
 
@@ -56,7 +76,7 @@ export interface LocalCloud {
   readonly stateDir: string;
   /** Whether nothing was stored before this start. */
   readonly isNew: boolean;
-  /** Where the Functions host serves, without a slash at the end. */
+  /** Where the Functions host serves, without a slash at the end. @throws when there is none. */
   readonly url: string;
   readonly ports: Readonly<Partial<Record<ServiceName, number>>>;
   /** App settings with the connection strings, as the app sees them. */
@@ -87,6 +107,7 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
   const stateDir = prepareStateDir(options.stateDir);
   const lock = await takeLock(stateDir);
   const cloud = new Cloud(options, stateDir, lock);
+  if (options.endOnSignals) disposeOnSignals(cloud);
   try {
     if (options.fresh) clearStateDir(stateDir);
     await cloud.start();
@@ -131,7 +152,7 @@ class Cloud implements LocalCloud {
   ) {}
 
   get url(): string {
-    return `http://127.0.0.1:${this.functions?.port}`;
+    return `http://127.0.0.1:${this.find('functions').port}`;
   }
 
   get ports(): Partial<Record<ServiceName, number>> {
@@ -179,24 +200,38 @@ class Cloud implements LocalCloud {
         this.child(name, () => specific[name]),
       );
     }
-    this.functions = this.child('functions', () => ({
-      appDir: resolve(this.options.appDir),
-      workers: this.options.workers,
-      scaleGroups: this.options.scaleGroups,
-      keys: this.keys.functions,
-      environment: this.settings,
-      workerRequire: this.options.workerRequire,
-    }));
+    const { appDir, settings, onReady } = this.options;
+    if (appDir !== undefined) this.functions = this.child('functions', () => this.hostOptions(appDir));
     // While the stores start, the host loads its code.
-    this.functions.prepare();
+    this.functions?.prepare();
     // All of them end or start before one failure ends the rest.
-    const outcomes = await Promise.allSettled([...this.stores.values()].map((store) => store.start()));
+    const outcomes = await Promise.allSettled(
+      [...this.stores].map(async ([name, store]) => {
+        await store.start();
+        onReady?.(name, this.connectionString(name, store.port));
+      }),
+    );
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-    const { settings } = this.options;
     const further = typeof settings === 'function' ? settings(this.keys) : settings;
     this.settings = { ...this.connectionSettings(), ...further };
+    if (!this.functions) return;
+    if (this.disposing) throw new Error('The local cloud was ended while it started.');
     await this.functions.start();
     this.settings['WEBSITE_HOSTNAME'] = `127.0.0.1:${this.functions.port}`;
+    onReady?.('functions', this.url);
+  }
+
+  private hostOptions(appDir: string): Record<string, unknown> {
+    const { workers, scaleGroups, workerRequire, noKeys, appSettingsFirst } = this.options;
+    return {
+      appDir: resolve(appDir),
+      workers,
+      scaleGroups,
+      keys: this.keys.functions,
+      noKeys,
+      ...(appSettingsFirst ? { defaults: this.settings, environment: {} } : { environment: this.settings }),
+      workerRequire,
+    };
   }
 
   private async stop(): Promise<void> {
@@ -207,8 +242,6 @@ class Cloud implements LocalCloud {
 
   /** Settings by the names that the real platform reads. */
   private connectionSettings(): Record<string, string> {
-    const { blob, eventhubs, cosmos } = this.keys;
-    const port = (name: StoreName): number | undefined => this.stores.get(name)?.port;
     const settings: Record<string, string> = {
       FUNCTIONS_WORKER_RUNTIME: 'node',
       FUNCTIONS_EXTENSION_VERSION: '~4',
@@ -216,20 +249,24 @@ class Cloud implements LocalCloud {
     if (this.options.workers !== undefined) {
       settings['FUNCTIONS_WORKER_PROCESS_COUNT'] = String(this.options.workers);
     }
-    if (port('blob') !== undefined) {
-      settings['AzureWebJobsStorage'] =
-        `DefaultEndpointsProtocol=http;AccountName=${blob.account};AccountKey=${blob.key};` +
-        `BlobEndpoint=http://127.0.0.1:${port('blob')}/${blob.account};`;
-    }
-    if (port('eventhubs') !== undefined) {
-      settings['EventHubs'] =
-        `Endpoint=sb://127.0.0.1:${port('eventhubs')};SharedAccessKeyName=${eventhubs.keyName};` +
-        `SharedAccessKey=${eventhubs.key};UseDevelopmentEmulator=true;`;
-    }
-    if (port('cosmos') !== undefined) {
-      settings['Cosmos'] = `AccountEndpoint=http://127.0.0.1:${port('cosmos')}/;AccountKey=${cosmos.key};`;
+    for (const [name, { port }] of this.stores) {
+      settings[CONNECTION_SETTINGS[name]] = this.connectionString(name, port);
     }
     return settings;
+  }
+
+  private connectionString(name: StoreName, port: number): string {
+    const { blob, eventhubs, cosmos } = this.keys;
+    const texts: Record<StoreName, string> = {
+      blob:
+        `DefaultEndpointsProtocol=http;AccountName=${blob.account};AccountKey=${blob.key};` +
+        `BlobEndpoint=http://127.0.0.1:${port}/${blob.account};`,
+      eventhubs:
+        `Endpoint=sb://127.0.0.1:${port};SharedAccessKeyName=${eventhubs.keyName};` +
+        `SharedAccessKey=${eventhubs.key};UseDevelopmentEmulator=true;`,
+      cosmos: `AccountEndpoint=http://127.0.0.1:${port}/;AccountKey=${cosmos.key};`,
+    };
+    return texts[name];
   }
 
   private child(name: ServiceName, specific: () => Record<string, unknown>): ManagedChild {
@@ -239,6 +276,7 @@ class Cloud implements LocalCloud {
       port: this.options.ports?.[name] ?? DEFAULT_PORTS[name],
       options: (port) => ({ dataDir: join(this.stateDir, name), port, ...specific() }),
       environment: this.options.environment ?? {},
+      output: this.options.output ?? 'stdout',
       background: this.options.scaleGroups === true && BACKGROUND.has(name),
       onChange: () => this.lock.record(this.children.map(({ pid }) => pid)),
     });

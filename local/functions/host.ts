@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostKeys } from './auth';
 import { Durable } from './durable';
+import { appSettings } from './app-settings';
 import { readHostJson, readLocalSettings, type HostSettings } from './host-json';
 import { HttpFront } from './http-front';
 import { close } from './http-server';
@@ -27,8 +28,12 @@ export interface FunctionsHostOptions {
   /** Whether HTTP functions, the durable ones, and the others each have so many workers of their own; default: no. */
   scaleGroups?: boolean;
   keys: HostKeys;
-  /** App settings; they win over local.settings.json. */
+  /** Lets functions of the level `function` answer without a key, as the Core Tools do; default: no. */
+  noKeys?: boolean;
+  /** App settings; they win over local.settings.json and the environment of the process. */
   environment: Record<string, string>;
+  /** App settings that are used where nothing else sets them. */
+  defaults?: Record<string, string>;
   /** Modules preloaded into the workers, for tests. */
   workerRequire?: string[];
 }
@@ -54,7 +59,7 @@ const MAX_KEPT_GENERATORS = 5_000;
  */
 export async function startFunctionsHost(options: FunctionsHostOptions): Promise<FunctionsHost> {
   mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
-  const settings = { ...readLocalSettings(options.appDir), ...options.environment };
+  const settings = appSettings(readLocalSettings(options.appDir), process.env, options);
   const host = new Host(options, readHostJson(options.appDir, settings), settings);
   try {
     await host.start();
@@ -96,16 +101,16 @@ class Host implements FunctionsHost {
     this.bodyLimit = positive(this.settings, 'FUNCTIONS_REQUEST_BODY_SIZE_LIMIT', DEFAULT_BODY_LIMIT);
     this.front = new HttpFront({
       keys: options.keys,
+      noKeys: options.noKeys ?? false,
       bodyLimit: this.bodyLimit,
       maxOutstandingRequests: json.maxOutstandingRequests,
       routes: () => this.routes,
       invoke: (invocation) => this.requirePool().invoke(invocation),
       management: () => this.durable?.management,
       problem: () => this.pool?.problem,
-      unsupported: (name) =>
-        this.httpStreams
-          ? 'The app enables HTTP streams, which this host does not implement.'
-          : this.refused.get(name.toLowerCase()),
+      streams: () => this.httpStreams,
+      worker: (name) => this.requirePool().acquire(name),
+      unsupported: (name) => this.refused.get(name.toLowerCase()),
     });
   }
 
@@ -172,9 +177,6 @@ class Host implements FunctionsHost {
       if (type !== undefined) this.refuse(fn, `bindings of the type ${type} are not implemented here`);
     }
     this.httpStreams = app.capabilities['HttpUri'] !== undefined;
-    if (this.httpStreams) {
-      log('functions', 'the app enables HTTP streams, which are not implemented: HTTP functions answer 501');
-    }
     this.routes = new Routes(functions, this.json.routePrefix, this.settings);
     void this.timers?.stop();
     if (this.database) {

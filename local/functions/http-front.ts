@@ -10,26 +10,48 @@ import {
   reply,
   serveDurable,
 } from './http-server';
+import { streamRequest } from './http-stream';
 import type { Routes, RouteMatch } from './router';
 import type { Invocation, InvocationReply } from './protocol';
 import { AppNotLoadedError } from './worker-pool';
 import type { Answer, DurableRequest } from '../durable';
+import { LOOPBACK } from '../shared/listen';
 import { log } from '../shared/log';
 
 export interface FrontOptions {
   keys: HostKeys;
+  /** Whether the level `function` needs no key. */
+  noKeys: boolean;
   /** Largest request body (bytes); a larger one is answered 413. */
   bodyLimit: number;
   /** See `maxOutstandingRequests` of host.json; -1 for no limit. */
   maxOutstandingRequests: number;
   routes(): Routes | undefined;
   invoke(invocation: Omit<Invocation, 'id'>): Promise<InvocationReply>;
+  /** Whether the app takes HTTP requests as streams, in the worker itself. */
+  streams(): boolean;
+  /** The worker that is to run a function. */
+  worker(name: string): Promise<{ httpPort: number | undefined; invoke: FrontOptions['invoke'] }>;
   /** Durable management, once the engine runs. */
   management(): ((request: DurableRequest) => Promise<Answer>) | undefined;
   /** Why the app cannot be loaded, if so. */
   problem(): string | undefined;
   /** Why a function cannot be served although the app is loaded, if so. */
   unsupported(name: string): string | undefined;
+}
+
+/** A name or an address, and a port: https://www.rfc-editor.org/rfc/rfc9110#section-7.2 */
+const HOST = /^([\w.~%!$&'()*+,;=-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i;
+
+/** Where a request goes, or undefined when that is no address of this host. */
+function urlOf(
+  { headers: { host = LOOPBACK }, httpVersionMajor }: IncomingMessage,
+  target: string,
+): URL | undefined {
+  // The parser takes a line without a version for HTTP/0.9, which has no headers and no status.
+  if (httpVersionMajor < 1 || !target.startsWith('/') || !HOST.test(host)) return undefined;
+  const address = `http://${host}${target}`;
+  return URL.canParse(address) ? new URL(address) : undefined;
 }
 
 /** The HTTP front end of the host: routes, keys, limits. */
@@ -40,7 +62,7 @@ export class HttpFront {
   private onDrained: (() => void) | undefined;
 
   constructor(private readonly options: FrontOptions) {
-    this.keys = new KeyRing(options.keys);
+    this.keys = new KeyRing(options.keys, options.noKeys);
     this.server = createLimitedServer((request, response) => this.handle(request, response));
   }
 
@@ -58,9 +80,7 @@ export class HttpFront {
 
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const target = request.url ?? '/';
-    const origin = `http://${request.headers.host ?? '127.0.0.1'}`;
-    const url =
-      target.startsWith('/') && URL.canParse(origin + target) ? new URL(origin + target) : undefined;
+    const url = urlOf(request, target);
     if (!url) {
       reply(response, 400);
       return;
@@ -143,6 +163,40 @@ export class HttpFront {
     url: URL,
     match: RouteMatch,
   ): Promise<void> {
+    const { name } = match.route;
+    try {
+      if (this.options.streams()) await this.stream(request, response, url, match);
+      else await this.buffered(request, response, url, match);
+    } catch (error) {
+      if (response.headersSent) return;
+      if (error instanceof AppNotLoadedError) this.unavailable(response);
+      else {
+        // The worker is gone: like the platform, say 500 and leave it to the caller to try again.
+        log('functions', `"${name}" got no answer: ${(error as Error).message}`);
+        reply(response, 500);
+      }
+    }
+  }
+
+  private async stream(
+    request: IncomingMessage,
+    response: ServerResponse,
+    url: URL,
+    { route: { name }, params }: RouteMatch,
+  ): Promise<void> {
+    const worker = await this.options.worker(name);
+    const { httpPort } = worker;
+    if (httpPort === undefined) throw new Error('Its worker takes no streams.');
+    const target = { httpPort, invoke: worker.invoke.bind(worker) };
+    await streamRequest(request, response, target, { name, url, params, bodyLimit: this.options.bodyLimit });
+  }
+
+  private async buffered(
+    request: IncomingMessage,
+    response: ServerResponse,
+    url: URL,
+    match: RouteMatch,
+  ): Promise<void> {
     const body = await readBody(request, this.options.bodyLimit);
     if (!body.ok) {
       refuseBody(response, body.reason);
@@ -160,13 +214,6 @@ export class HttpFront {
         reply(response, 500);
       } else {
         writeFunctionResponse(response, answer.returned, request.method === 'HEAD');
-      }
-    } catch (error) {
-      if (error instanceof AppNotLoadedError) this.unavailable(response);
-      else {
-        // The worker is gone: like the platform, say 500 and leave it to the caller to try again.
-        log('functions', `"${name}" got no answer: ${(error as Error).message}`);
-        reply(response, 500);
       }
     } finally {
       releaseBody(body);

@@ -61,21 +61,27 @@ export function toHttpRequestData(
   params: Record<string, string>,
   bytes: Buffer,
 ): HttpRequestData {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (value !== undefined) headers[name] = typeof value === 'string' ? value : value.join(', ');
-  }
   return {
     method: request.method ?? 'GET',
     url,
-    headers,
+    headers: plainHeaders(request),
     params,
     query: joinQuery(query),
     body: bytes.byteLength > 0 ? { bytes } : null,
   };
 }
 
-function joinQuery(query: URLSearchParams): Record<string, string> {
+/** Headers by their lower-case names; those that came more than once are joined. */
+export function plainHeaders(request: IncomingMessage): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value !== undefined) headers[name] = typeof value === 'string' ? value : value.join(', ');
+  }
+  return headers;
+}
+
+/** Query parameters as the platform hands them on: of one name, joined by a comma. */
+export function joinQuery(query: URLSearchParams): Record<string, string> {
   const joined: Record<string, string> = {};
   for (const [name, value] of query) {
     const before = Object.hasOwn(joined, name) ? joined[name] : undefined;

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { readBody, releaseBody } from './http-message';
+import { plainHeaders, readBody, releaseBody } from './http-message';
 import type { Answer, DurableRequest } from '../durable';
 import { log } from '../shared/log';
 
@@ -18,7 +18,7 @@ export const DURABLE_PREFIX = '/runtime/webhooks/durabletask';
 export function createLimitedServer(
   handler: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
 ): Server {
-  return createServer(
+  const server = createServer(
     {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -35,6 +35,12 @@ export function createLimitedServer(
       });
     },
   );
+  // This is no proxy: without a word the connection would just be closed.
+  server.on('connect', (_request, socket) => {
+    socket.on('error', () => undefined);
+    socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  });
+  return server;
 }
 
 /** Stops listening and resolves when the last connection is closed. */
@@ -64,15 +70,11 @@ export async function serveDurable(
     return;
   }
   try {
-    const headers: Record<string, string> = {};
-    for (const [name, value] of Object.entries(request.headers)) {
-      if (value !== undefined) headers[name] = typeof value === 'string' ? value : value.join(', ');
-    }
     const answer = await handler({
       method: request.method ?? 'GET',
       path,
       query: url.searchParams,
-      headers,
+      headers: plainHeaders(request),
       body: body.bytes,
       origin: url.origin,
     });

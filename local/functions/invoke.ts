@@ -78,7 +78,7 @@ export class Invoker {
     trigger: TypedData,
     context: () => object,
   ): CoreInvocationContext {
-    const invocationId = randomUUID();
+    const invocationId = call.invocationId ?? randomUUID();
     const inputData = [{ name: fn.trigger, data: trigger }];
     if (this.durableClientData !== null) {
       for (const name of fn.durableClients)

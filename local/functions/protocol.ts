@@ -72,6 +72,8 @@ export interface Invocation {
   id: number;
   /** The function's registered name. */
   name: string;
+  /** What the function knows it by; default: one that the worker makes. */
+  invocationId?: string;
   /** The trigger's value, or an episode of the durable engine. */
   trigger: TypedData | JsonBytes | { episode: EpisodeMessage };
   /** Trigger metadata, e.g. partition context of an event hub. */

@@ -3,6 +3,7 @@ import { Worker as Thread } from 'node:worker_threads';
 import { AppRegistry, injectCoreApi, type LogLevel, type RegisteredFunction } from './core-api';
 import { Batch } from './batch';
 import { describeError, Invoker } from './invoke';
+import { onLoopback } from './loopback';
 import { appEntries, buildIdentity, loadEntry } from './load-app';
 import type { FromWorker, Invocation, InvocationReply, LoadedApp, LoadOptions, ToWorker } from './protocol';
 import type { EpisodeMessage, EpisodeReply, InvokeOrchestrator } from '../durable/runner';
@@ -41,7 +42,8 @@ async function load(options: LoadOptions): Promise<LoadedApp> {
   injectCoreApi(registry);
   for (const entry of entries) await loadEntry(entry);
   if (!registry.model) throw new Error('The app registered no function with @azure/functions v4.');
-  const capabilities = await registry.model.getCapabilities({});
+  const { model } = registry;
+  const capabilities = await onLoopback(() => model.getCapabilities({}));
   await registry.runHooks('appStart', { hookData: {} });
   registry.locked = true;
   invoker = new Invoker(registry, registry.model, options.durableClientData);

@@ -108,13 +108,17 @@ export class WorkerPool {
    * @throws {AppNotLoadedError} when the app does not load.
    */
   async invoke(invocation: Omit<Invocation, 'id'>, affinity?: Affinity): Promise<InvocationReply> {
-    const { name } = invocation;
+    return (await this.acquire(invocation.name, affinity)).invoke(invocation);
+  }
+
+  /** The worker that an invocation of this function would run in. @throws as {@link invoke}. */
+  async acquire(name: string, affinity?: Affinity): Promise<WorkerProcess> {
     let worker = this.pick(name, affinity);
     while (!worker) {
       await this.available();
       worker = this.pick(name, affinity);
     }
-    return worker.invoke(invocation);
+    return worker;
   }
 
   async dispose(): Promise<void> {

@@ -34,6 +34,9 @@ const SLOW_MS = 30_000;
 /** A worker that has not ended so long after it was asked to is killed (ms). */
 const STOP_GRACE_MS = 2_000;
 
+/** A worker takes every streamed request whose address the host has taken (bytes). */
+const MAX_STREAM_HEADER_BYTES = 65_536;
+
 /** One worker process, from its fork to its end; it is never restarted, but replaced. */
 export class WorkerProcess {
   readonly app: Promise<LoadedApp>;
@@ -44,6 +47,7 @@ export class WorkerProcess {
   private readonly watchdog: NodeJS.Timeout | undefined;
   private nextId = 1;
   private loaded = false;
+  private httpUri: string | undefined;
   private reason: string | undefined;
 
   constructor(private readonly settings: WorkerSettings) {
@@ -53,6 +57,7 @@ export class WorkerProcess {
       env: { ...process.env, ...settings.environment },
       execArgv: [
         ...MEMORY_ARGUMENTS,
+        `--max-http-header-size=${MAX_STREAM_HEADER_BYTES}`,
         ...settings.require.flatMap((module) => ['--require', module]),
         ...nodeArguments(settings),
       ],
@@ -93,6 +98,12 @@ export class WorkerProcess {
   /** Invocations under way. */
   get load(): number {
     return this.pending.size;
+  }
+
+  /** Where it takes requests, if its app uses HTTP streams. */
+  get httpPort(): number | undefined {
+    const { httpUri } = this;
+    return httpUri === undefined ? undefined : Number(new URL(httpUri).port);
   }
 
   /**
@@ -146,6 +157,7 @@ export class WorkerProcess {
       }
     } else if (message.type === 'loaded') {
       this.loaded = true;
+      this.httpUri = message.capabilities['HttpUri'];
       resolveApp(message);
     } else {
       this.kill(message.message);

@@ -24,6 +24,8 @@ export interface ChildSpec {
   options(port: number): Record<string, unknown>;
   port: number;
   environment: Record<string, string>;
+  /** Where its standard output goes. */
+  output: 'stdout' | 'stderr';
   /** Whether others go first. */
   background: boolean;
   /** Called whenever the process id changes. */
@@ -128,7 +130,7 @@ export class ManagedChild {
     const child = fork(spec.entry, [], {
       env: { ...process.env, ...spec.environment },
       execArgv: [...MEMORY_ARGUMENTS],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', spec.output === 'stderr' ? 2 : 'inherit', 'inherit', 'ipc'],
     });
     if (spec.background && child.pid !== undefined) toBackground(child.pid);
     this.child = child;

@@ -119,16 +119,6 @@ test('after a rebuild no worker serves the old build', async () => {
   expect(answers.map(([status]) => status)).toEqual([200, 200, 200]);
 });
 
-test('HTTP streams are refused clearly, not served wrongly', async () => {
-  const appDir = copySampleApp();
-  writeFileSync(
-    join(appDir, 'src', 'a-setup.js'),
-    `require('@azure/functions').app.setup({ enableHttpStream: true });`,
-  );
-  host = await startSampleHost({ appDir });
-  expect(await get('/api/hello')).toEqual([501, expect.stringContaining('HTTP streams')]);
-});
-
 describe('durable work', () => {
   const json = (body: unknown): RequestInit => ({ method: 'POST', body: JSON.stringify(body) });
   const managed = (path: string): string =>

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { startLocalCloud, type LocalCloud, type LocalCloudOptions } from '../../local/start';
+import { startLocalCloud, type Keys, type LocalCloud, type LocalCloudOptions } from '../../local/start';
 import { APP_DIR } from './paths';
 
 export { APP_DIR };
@@ -24,16 +24,23 @@ export function startHeadwater(
     appDir,
     hubs: HUBS,
     settings: (keys) => ({
-      // Made from a secret of this store, so that links stay valid over a restart.
-      HEADWATER_SIGNING_KEY: createHmac('sha256', keys.functions.master).update('signed links').digest('hex'),
-      HEADWATER_ENCRYPTION_KEY: createHmac('sha256', keys.functions.master)
-        .update('encryption')
-        .digest('hex'),
-      // Consumers on a laptop listen there, and speak HTTP.
-      HEADWATER_ALLOW_LOCAL_WEBHOOKS: 'true',
+      ...headwaterSettings(keys),
       ...(typeof options.settings === 'function' ? options.settings(keys) : options.settings),
     }),
   });
+}
+
+/** What Headwater needs beside the stores. */
+export function headwaterSettings(keys: Keys): Record<string, string> {
+  const derived = (purpose: string): string =>
+    createHmac('sha256', keys.functions.master).update(purpose).digest('hex');
+  return {
+    // Made from a secret of this store, so that links stay valid over a restart.
+    HEADWATER_SIGNING_KEY: derived('signed links'),
+    HEADWATER_ENCRYPTION_KEY: derived('encryption'),
+    // Consumers on a laptop listen there, and speak HTTP.
+    HEADWATER_ALLOW_LOCAL_WEBHOOKS: 'true',
+  };
 }
 
 /** Node 24 comes with `npm ci`; with install scripts turned off npm leaves the machine's own. */
