@@ -66,6 +66,9 @@ export function readChangeFeed(
   if (mode !== LATEST_VERSION) return fail('BadRequest', `The A-IM header "${mode ?? ''}" is not known.`);
   const scope = scopeOf(container, request);
   if (!scope.ok) return scope;
+  const ranges = scope.value.ranges.map(({ id }) => id);
+  const refused = context.throttle.checkAll(container, ranges);
+  if (refused) return refused;
   const newest = context.catalog.lastLsn(container.num);
   const start = startOf(request, newest);
   if (!start.ok) return start;
@@ -88,6 +91,7 @@ export function readChangeFeed(
     'x-ms-documentdb-partitionkeyrangeid': String(scope.value.ranges[0]?.id ?? 0),
     'x-ms-item-count': String(page.count),
   };
+  context.throttle.spendOver(container, ranges, charge);
   if (page.count === 0) return ok({ status: 304, headers, charge });
   return ok({ status: 200, headers, charge, body: page.toBuffer() });
 }

@@ -13,6 +13,12 @@ function badPath(path: unknown): Failure | undefined {
       `The partition key component definition path '${String(path)}' could not be accepted, failed near position '0'.`,
     );
   }
+  if (!/^(?:\/(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^/"'][^/]*|))+$/.test(path)) {
+    return fail(
+      'BadRequest',
+      `The partition key component definition path '${path}' could not be accepted, failed near position '1'.`,
+    );
+  }
   if (path.endsWith('/') || path.includes('*') || splitPath(path).includes('')) {
     return fail(
       'BadRequest',
@@ -47,16 +53,32 @@ function checkPartitionKey(input: unknown): Outcome<PartitionKeyDefinition> {
 
 const ETAG_PATH = { path: '/"_etag"/?' };
 
+const INDEXING_MODES: ReadonlySet<string> = new Set(['consistent', 'lazy', 'none']);
+
+function isPathList(list: unknown): boolean {
+  const isPath = (entry: unknown): boolean =>
+    isJsonObject(entry) && typeof entry['path'] === 'string' && entry['path'].startsWith('/');
+  return Array.isArray(list) && list.every(isPath);
+}
+
 /** Fills in the defaults that the service shows. */
 function normalizeIndexing(input: unknown): Outcome<JsonObject> {
   const policy = isJsonObject(input) ? { ...input } : {};
-  const mode =
-    typeof policy['indexingMode'] === 'string' ? policy['indexingMode'].toLowerCase() : 'consistent';
+  const { indexingMode = 'consistent' } = policy;
+  const mode = typeof indexingMode === 'string' ? indexingMode.toLowerCase() : '';
+  if (!INDEXING_MODES.has(mode)) {
+    return fail('BadRequest', 'The indexing mode must be "consistent", "lazy" or "none".');
+  }
   policy['indexingMode'] = mode;
   policy['automatic'] = mode === 'none' ? false : (policy['automatic'] ?? true);
   if (mode === 'none') return ok(policy);
   policy['includedPaths'] ??= [{ path: '/*' }];
-  const excluded = Array.isArray(policy['excludedPaths']) ? (policy['excludedPaths'] as unknown[]) : [];
+  for (const name of ['includedPaths', 'excludedPaths', 'spatialIndexes']) {
+    if (!isPathList(policy[name] ?? [])) {
+      return fail('BadRequest', `"${name}" of an indexing policy must be a list of paths.`);
+    }
+  }
+  const excluded = (policy['excludedPaths'] ?? []) as unknown[];
   const hasEtag = excluded.some((entry) => isJsonObject(entry) && entry['path'] === ETAG_PATH.path);
   policy['excludedPaths'] = hasEtag ? excluded : [...excluded, ETAG_PATH];
   return ok(policy);

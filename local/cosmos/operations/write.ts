@@ -196,7 +196,7 @@ export function readItem(
   const item = find(container, operation.pk, operation.id, now);
   if (!item) return notFound(operation.id);
   const etag = etagOf(container.num, item.lsn);
-  const charge = readCharge(item.body.length);
+  const charge = readCharge(Buffer.byteLength(item.body));
   if (operation.ifNoneMatch !== undefined && matches(operation.ifNoneMatch, etag)) {
     return ok({ status: 304, etag, charge });
   }
@@ -279,7 +279,7 @@ export function applyOperation(scope: WriteScope, operation: ItemOperation): Out
     if (!item) return notFound(operation.id);
     container.items.delete(item.rid);
     scope.nextLsn();
-    return ok({ status: 204, charge: writeCharge(item.body.length) });
+    return ok({ status: 204, charge: writeCharge(Buffer.byteLength(item.body)) });
   }
   if (operation.type === 'Patch') {
     if (!item || !operation.patch) return notFound(operation.id);

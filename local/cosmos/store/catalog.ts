@@ -44,6 +44,8 @@ export interface ContainerRecord {
   readonly ranges: readonly PhysicalRange[];
   /** Undefined when it was created without: 400 RU/s are reported then, and nothing is throttled. */
   readonly offer: Throughput | undefined;
+  /** The throughput of its database, which the containers without one of their own share. */
+  readonly sharedOffer: Throughput | undefined;
   readonly items: ItemTable;
 }
 
@@ -140,6 +142,7 @@ export class Catalog {
       definition: JSON.parse(row.definition) as ContainerDefinition,
       ranges: JSON.parse(row.ranges) as PhysicalRange[],
       offer: parseOffer(row.offer),
+      sharedOffer: owner.offer,
       items,
     };
   }

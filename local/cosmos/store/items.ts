@@ -176,6 +176,14 @@ export class ItemTable {
     return conditions.map((_, n) => Number(row?.[`n${n}`]));
   }
 
+  /** How many items there are, and what their JSON takes. Reads no item, but counts all. */
+  usage(): { count: number; bytes: number } {
+    const row = this.prepare(
+      `SELECT count(*) AS count, total(octet_length(body)) AS bytes FROM ${this.name}`,
+    ).get();
+    return { count: Number(row?.['count']), bytes: Number(row?.['bytes']) };
+  }
+
   /** Deletes up to `limit` items that have expired at `now`; returns how many. */
   purge(defaultTtl: number | undefined, now: number, limit: number): number {
     if (defaultTtl === undefined) return 0;
