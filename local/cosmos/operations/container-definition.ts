@@ -1,8 +1,8 @@
 import { fail, ok, type Failure, type Outcome } from '../errors';
 import { isJsonObject, splitPath, type JsonObject, type PartitionKeyDefinition } from '../partition-key';
-import type { ContainerDefinition } from '../store/catalog';
+import type { ContainerDefinition, UniqueKey } from '../store/catalog';
 import { checkResourceId } from './feed';
-import { checkTtl } from './write';
+import { checkTtl } from './content';
 
 const MAX_KEY_PATHS = 3;
 
@@ -84,17 +84,40 @@ function normalizeIndexing(input: unknown): Outcome<JsonObject> {
   return ok(policy);
 }
 
-function checkUniqueKeys(input: unknown): Failure | undefined {
-  const keys = isJsonObject(input) ? input['uniqueKeys'] : undefined;
-  if (!Array.isArray(keys) || keys.length === 0) return undefined;
-  return fail('NotImplemented', 'Unique key policies are not implemented.');
+// https://learn.microsoft.com/azure/cosmos-db/concepts-limits#per-container-limits
+const MAX_UNIQUE_KEYS = 10;
+const MAX_UNIQUE_PATHS = 16;
+
+function checkUniqueKey(input: unknown): Outcome<UniqueKey> {
+  const paths = isJsonObject(input) ? input['paths'] : undefined;
+  if (!Array.isArray(paths) || paths.length === 0 || paths.length > MAX_UNIQUE_PATHS) {
+    return fail('BadRequest', `A unique key has between one and ${MAX_UNIQUE_PATHS} paths.`);
+  }
+  for (const path of paths as unknown[]) {
+    if (badPath(path)) return fail('BadRequest', `The unique key path '${String(path)}' is invalid.`);
+  }
+  return ok({ paths: paths as string[] });
+}
+
+function checkUniqueKeys(input: unknown): Outcome<{ uniqueKeys: UniqueKey[] } | undefined> {
+  const keys = isJsonObject(input) ? (input['uniqueKeys'] ?? []) : [];
+  if (!Array.isArray(keys) || keys.length > MAX_UNIQUE_KEYS) {
+    return fail('BadRequest', `A container has at most ${MAX_UNIQUE_KEYS} unique keys.`);
+  }
+  const uniqueKeys: UniqueKey[] = [];
+  for (const key of keys as unknown[]) {
+    const checked = checkUniqueKey(key);
+    if (!checked.ok) return checked;
+    uniqueKeys.push(checked.value);
+  }
+  return ok(uniqueKeys.length === 0 ? undefined : { uniqueKeys });
 }
 
 const KEPT = [
   'conflictResolutionPolicy',
-  'uniqueKeyPolicy',
   'computedProperties',
   'vectorEmbeddingPolicy',
+  'changeFeedPolicy',
 ] as const;
 
 /** Checks and normalises the definition with which a container is created or replaced. */
@@ -107,7 +130,7 @@ export function checkDefinition(input: unknown): Outcome<ContainerDefinition> {
   const ttl = checkTtl(input['defaultTtl']);
   if (!ttl.ok) return ttl;
   const unique = checkUniqueKeys(input['uniqueKeyPolicy']);
-  if (unique) return unique;
+  if (!unique.ok) return unique;
   if (Array.isArray(input['computedProperties']) && input['computedProperties'].length > 0) {
     return fail('NotImplemented', 'Computed properties are not implemented.');
   }
@@ -116,6 +139,7 @@ export function checkDefinition(input: unknown): Outcome<ContainerDefinition> {
   const kept = Object.fromEntries(KEPT.filter((name) => name in input).map((name) => [name, input[name]]));
   return ok({
     ...kept,
+    ...(unique.value && { uniqueKeyPolicy: unique.value }),
     id: id.value,
     indexingPolicy: indexingPolicy.value,
     partitionKey: partitionKey.value,

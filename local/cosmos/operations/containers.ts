@@ -1,6 +1,7 @@
 import { fail, ok, type Outcome } from '../errors';
 import { flag, parseJson, type CosmosRequest, type Reply } from '../http';
 import type { JsonObject } from '../partition-key';
+import { canonical } from '../query/values';
 import type { ContainerRecord } from '../store/catalog';
 import { checkDefinition } from './container-definition';
 import type { ServiceContext } from './context';
@@ -73,6 +74,9 @@ async function replace(
   if (definition.value.id !== found.id) return fail('BadRequest', 'The id of a container cannot be changed.');
   if (JSON.stringify(definition.value.partitionKey) !== JSON.stringify(found.definition.partitionKey)) {
     return fail('BadRequest', 'The partition key of a container cannot be changed.');
+  }
+  if (canonical(definition.value.uniqueKeyPolicy) !== canonical(found.definition.uniqueKeyPolicy)) {
+    return fail('BadRequest', 'The unique keys of a container cannot be changed.');
   }
   const replaced = await context.catalog.replaceContainer(found, definition.value, context.clock());
   return replaced.ok ? reply(200, replaced.value) : replaced;

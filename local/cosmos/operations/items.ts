@@ -7,20 +7,14 @@ import type { ContainerRecord } from '../store/catalog';
 import { rangeOf } from '../store/ranges';
 import { executeBatch } from './batch';
 import { isChangeFeed, readChangeFeed } from './change-feed';
+import { prepareContent } from './content';
 import type { ServiceContext } from './context';
 import { isQuery, methodNotAllowed, parseQueryBody, type QueryBody } from './feed';
 import { parsePatch } from './patch';
 import { coversContainer, readQueryPlan } from './query-plan';
 import { scopeOf } from './scope';
 import { inTransaction } from './transaction';
-import {
-  locate,
-  prepareContent,
-  readItem,
-  type ItemOperation,
-  type ItemResult,
-  type OperationType,
-} from './write';
+import { locate, readItem, type ItemOperation, type ItemResult, type OperationType } from './write';
 
 const KEY_HEADER = 'x-ms-documentdb-partitionkey';
 
