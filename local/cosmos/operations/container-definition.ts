@@ -134,6 +134,12 @@ export function checkDefinition(input: unknown): Outcome<ContainerDefinition> {
   if (Array.isArray(input['computedProperties']) && input['computedProperties'].length > 0) {
     return fail('NotImplemented', 'Computed properties are not implemented.');
   }
+  const geospatial = isJsonObject(input['geospatialConfig'])
+    ? input['geospatialConfig']['type']
+    : 'Geography';
+  if (geospatial !== 'Geography') {
+    return fail('NotImplemented', 'Only the geospatial configuration "Geography" is implemented.');
+  }
   const indexingPolicy = normalizeIndexing(input['indexingPolicy']);
   if (!indexingPolicy.ok) return indexingPolicy;
   const kept = Object.fromEntries(KEPT.filter((name) => name in input).map((name) => [name, input[name]]));
@@ -149,6 +155,6 @@ export function checkDefinition(input: unknown): Outcome<ContainerDefinition> {
       conflictResolutionPath: '/_ts',
       conflictResolutionProcedure: '',
     },
-    geospatialConfig: input['geospatialConfig'] ?? { type: 'Geography' },
+    geospatialConfig: { type: geospatial },
   });
 }

@@ -6,7 +6,7 @@ import type { ContainerRecord } from '../store/catalog';
 import { isExpired, parseItem, renderItem, type StoredItem } from '../store/items';
 import { allOf, sql } from '../store/sql';
 import { chooseAccess, DEFAULT_LIMITS, type AccessLimits } from './access';
-import { newEnvironment, rowOf, type CompiledQuery } from './compile';
+import { newEnvironment, queryFailure, rowOf, type CompiledQuery } from './compile';
 import type { Environment, Row } from './expression';
 import { QueryError } from './lexer';
 import { narrow, NOTHING, type Narrowing } from './narrow';
@@ -243,11 +243,17 @@ function narrowingOf(container: ContainerRecord, request: QueryRequest, env: Env
   return request.access === 'everyItem' ? { ...NOTHING, onePartition: narrowing.onePartition } : narrowing;
 }
 
+/** The clock's time now, for the whole of a page. */
+function stopped(clock: () => number): () => number {
+  const now = clock();
+  return () => now;
+}
+
 /** Runs a query over a container and returns one page. */
 export function runQuery(container: ContainerRecord, request: QueryRequest): Outcome<Page> {
   const token = readToken(request.continuation);
   if (!token) return fail('BadRequest', 'Invalid Continuation Token');
-  const env = newEnvironment(EMPTY_ROW, request.parameters, request.clock);
+  const env = newEnvironment(EMPTY_ROW, request.parameters, stopped(request.clock));
   const { plan, query } = request.compiled;
   try {
     const narrowing = narrowingOf(container, request, env);
@@ -255,7 +261,7 @@ export function runQuery(container: ContainerRecord, request: QueryRequest): Out
     const run: typeof streamPage = streams ? streamPage : collectPage;
     return ok(run({ container, request, env, narrowing, token }));
   } catch (error) {
-    if (error instanceof QueryError) return fail('BadRequest', error.message);
+    if (error instanceof QueryError) return queryFailure(error);
     throw error;
   }
 }
@@ -267,7 +273,7 @@ export function queryDocuments(
   documents: readonly JsonObject[],
   clock: () => number,
 ): Outcome<unknown[]> {
-  const env = newEnvironment(EMPTY_ROW, parameters, clock);
+  const env = newEnvironment(EMPTY_ROW, parameters, stopped(clock));
   try {
     return ok(
       compiled.plan.collect(
@@ -276,7 +282,7 @@ export function queryDocuments(
       ),
     );
   } catch (error) {
-    if (error instanceof QueryError) return fail('BadRequest', error.message);
+    if (error instanceof QueryError) return queryFailure(error);
     throw error;
   }
 }
