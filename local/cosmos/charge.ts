@@ -38,11 +38,15 @@ export function writeCharge(bytes: number): number {
 }
 
 const QUERY_BASE = 2.3;
-const QUERY_PER_ITEM = 0.3;
+const QUERY_PER_ITEM = 0.03;
+const QUERY_BYTES_PER_UNIT = 10_240;
 
-/** An estimate: the service publishes no formula for queries. Grows with the items looked at and the bytes returned. */
-export function queryCharge(itemsRead: number, bytesReturned: number): number {
-  return QUERY_BASE + QUERY_PER_ITEM * itemsRead * 0.1 + bytesReturned / 10_240;
+/**
+ * An estimate: the service publishes no formula for queries. Grows with the items looked at and the bytes returned;
+ * what a query costs as such is charged with its first page, so that small pages add up to a large one.
+ */
+export function queryCharge(itemsRead: number, bytesReturned: number, isFirstPage: boolean): number {
+  return (isFirstPage ? QUERY_BASE : 0) + QUERY_PER_ITEM * itemsRead + bytesReturned / QUERY_BYTES_PER_UNIT;
 }
 
 /** As the service writes it: at most two decimals. */

@@ -94,6 +94,11 @@ export function keyText(key: PartitionKey): string {
   return JSON.stringify(key.map((component) => (component === undefined ? {} : component)));
 }
 
+/** The key's paths without their leading slash, as the change feed names them. */
+export function keyNames({ paths, systemKey }: PartitionKeyDefinition): string[] {
+  return systemKey ? [] : paths.map((path) => namesOf(path).join('/'));
+}
+
 /** Whether the key names one logical partition, and not a prefix of a hierarchical key. */
 export function isFullKey(key: PartitionKey, definition: PartitionKeyDefinition): boolean {
   return definition.systemKey === true || key.length === definition.paths.length;

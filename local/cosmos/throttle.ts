@@ -9,8 +9,9 @@ interface Bucket {
 const MAX_BUCKETS = 100_000;
 
 /**
- * Refuses requests beyond the throughput with which a container was created. Each physical range has its share
- * and may go into debt with one request, as on the service, where a charge is known only afterwards.
+ * Refuses requests beyond the throughput with which a container, or else its database, was created. Each physical
+ * range has its share of a container's, the containers of a database draw on its throughput together. A bucket may go
+ * into debt with one request, as on the service, where a charge is known only afterwards.
  */
 export class Throttle {
   private readonly buckets = new Map<string, Bucket>();
@@ -21,10 +22,11 @@ export class Throttle {
   ) {}
 
   private bucket(container: ContainerRecord, range: number): { bucket: Bucket; rate: number } | undefined {
-    const throughput = container.offer?.autoscaleMax ?? container.offer?.throughput;
+    const offer = container.offer ?? container.sharedOffer;
+    const throughput = offer?.autoscaleMax ?? offer?.throughput;
     if (!this.enforced || throughput === undefined) return undefined;
-    const rate = throughput / container.ranges.length;
-    const key = `${container.num}/${range}`;
+    const rate = container.offer ? throughput / container.ranges.length : throughput;
+    const key = container.offer ? `${container.num}/${range}` : `database ${container.database}`;
     const now = this.clock();
     let bucket = this.buckets.get(key);
     if (!bucket) {
@@ -50,6 +52,20 @@ export class Throttle {
         retryAfterMs,
       },
     );
+  }
+
+  /** Whether a request to these ranges has to wait. */
+  checkAll(container: ContainerRecord, ranges: readonly number[]): Failure | undefined {
+    for (const range of ranges) {
+      const refused = this.check(container, range);
+      if (refused) return refused;
+    }
+    return undefined;
+  }
+
+  /** Books what a request over several ranges has cost, in equal shares. */
+  spendOver(container: ContainerRecord, ranges: readonly number[], charge: number): void {
+    for (const range of ranges) this.spend(container, range, charge / ranges.length);
   }
 
   /** Books what a request has cost. */

@@ -14,7 +14,8 @@ import { rangeOf } from '../store/ranges';
 import { parsePatch } from './patch';
 import type { ServiceContext } from './context';
 import { inTransaction } from './transaction';
-import { locate, prepareContent, type ItemOperation, type ItemResult, type OperationType } from './write';
+import { prepareContent } from './content';
+import { locate, type ItemOperation, type ItemResult, type OperationType } from './write';
 
 // https://learn.microsoft.com/azure/cosmos-db/concepts-limits#per-request-limits
 const MAX_OPERATIONS = 100;

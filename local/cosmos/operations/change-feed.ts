@@ -6,11 +6,12 @@ import type { ContainerRecord } from '../store/catalog';
 import { isExpired, systemMembers, type FeedItem } from '../store/items';
 import { allOf, sql } from '../store/sql';
 import type { ServiceContext } from './context';
+import { FeedBody, feedHeaders, MAX_PAGE_BYTES, parseContinuation } from './feed-body';
 import { scopeOf, type FeedScope } from './scope';
+import { readAllVersions } from './version-feed';
 
 const LATEST_VERSION = 'incremental feed';
 const ALL_VERSIONS = 'full-fidelity feed';
-const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 
 /** Whether the GET asks for changes and not for the items. */
 export function isChangeFeed(request: CosmosRequest): boolean {
@@ -27,9 +28,8 @@ function startOf(request: CosmosRequest, newest: number): Outcome<Start> {
   const condition = header(request, 'if-none-match');
   if (condition === '*') return ok({ after: newest, since: undefined });
   if (condition !== undefined) {
-    const match = /^(?:W\/)?"?(\d{1,15})"?$/.exec(condition.trim());
-    if (!match) return fail('BadRequest', 'Invalid Continuation Token');
-    return ok({ after: Number(match[1]), since: undefined });
+    const after = parseContinuation(condition);
+    return after.ok ? ok({ after: after.value, since: undefined }) : after;
   }
   const time = header(request, 'if-modified-since');
   if (time === undefined) return ok({ after: 0, since: undefined });
@@ -51,21 +51,19 @@ function changes(container: ContainerRecord, scope: FeedScope, start: Start): It
 }
 
 /**
- * `GET …/docs` with `A-IM`: the latest version of each item changed since the continuation, which is the `etag` of
+ * The latest version of each item changed since the continuation, which is the `etag` of
  * the answer before. Nothing new: 304, with an `etag` as well.
  */
-export function readChangeFeed(
+function readLatestVersions(
   context: ServiceContext,
   container: ContainerRecord,
   request: CosmosRequest,
 ): Outcome<Reply> {
-  const mode = header(request, 'a-im')?.toLowerCase();
-  if (mode === ALL_VERSIONS) {
-    return fail('NotImplemented', 'The change feed with all versions and deletes is not implemented.');
-  }
-  if (mode !== LATEST_VERSION) return fail('BadRequest', `The A-IM header "${mode ?? ''}" is not known.`);
   const scope = scopeOf(container, request);
   if (!scope.ok) return scope;
+  const ranges = scope.value.ranges.map(({ id }) => id);
+  const refused = context.throttle.checkAll(container, ranges);
+  if (refused) return refused;
   const newest = context.catalog.lastLsn(container.num);
   const start = startOf(request, newest);
   if (!start.ok) return start;
@@ -81,49 +79,24 @@ export function readChangeFeed(
       break;
     }
     if (isExpired(item, container.definition.defaultTtl, now)) continue;
-    charge += readCharge(page.add(item.body, `${systemMembers(container, item)},"_lsn":${item.lsn}`));
+    charge += readCharge(
+      page.add(item.body.subarray(0, -1), `${systemMembers(container, item)},"_lsn":${item.lsn}}`),
+    );
   }
-  const headers: Record<string, string> = {
-    etag: `"${Math.max(reached, start.value.after)}"`,
-    'x-ms-documentdb-partitionkeyrangeid': String(scope.value.ranges[0]?.id ?? 0),
-    'x-ms-item-count': String(page.count),
-  };
+  const headers = feedHeaders(Math.max(reached, start.value.after), scope.value, page.count);
+  context.throttle.spendOver(container, ranges, charge);
   if (page.count === 0) return ok({ status: 304, headers, charge });
   return ok({ status: 200, headers, charge, body: page.toBuffer() });
 }
 
-/** The body of an answer. The items are copied as bytes: to read them as text is most of the work of a page. */
-class FeedBody {
-  private readonly parts: (Uint8Array | string)[];
-  bytes = 0;
-  count = 0;
-
-  constructor(rid: string) {
-    this.parts = [`{"_rid":"${rid}","Documents":[`];
-  }
-
-  /**
-   * @param item JSON of an object with at least one member
-   * @param members what is added to it; ASCII
-   * @returns the item's bytes with them
-   */
-  add(item: Uint8Array, members: string): number {
-    if (this.count++ > 0) this.parts.push(',');
-    this.parts.push(item.subarray(0, -1), members, '}');
-    const bytes = item.length + members.length;
-    this.bytes += bytes;
-    return bytes;
-  }
-
-  toBuffer(): Buffer {
-    this.parts.push(`],"_count":${this.count}}`);
-    const body = Buffer.allocUnsafe(this.parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of this.parts) {
-      if (typeof part === 'string') body.write(part, at, 'latin1');
-      else body.set(part, at);
-      at += part.length;
-    }
-    return body;
-  }
+/** `GET …/docs` with `A-IM`. */
+export function readChangeFeed(
+  context: ServiceContext,
+  container: ContainerRecord,
+  request: CosmosRequest,
+): Outcome<Reply> | Promise<Outcome<Reply>> {
+  const mode = header(request, 'a-im')?.toLowerCase();
+  if (mode === ALL_VERSIONS) return readAllVersions(context, container, request);
+  if (mode === LATEST_VERSION) return readLatestVersions(context, container, request);
+  return fail('BadRequest', `The A-IM header "${mode ?? ''}" is not known.`);
 }

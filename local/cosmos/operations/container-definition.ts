@@ -1,8 +1,8 @@
 import { fail, ok, type Failure, type Outcome } from '../errors';
 import { isJsonObject, splitPath, type JsonObject, type PartitionKeyDefinition } from '../partition-key';
-import type { ContainerDefinition } from '../store/catalog';
+import type { ContainerDefinition, UniqueKey } from '../store/catalog';
 import { checkResourceId } from './feed';
-import { checkTtl } from './write';
+import { checkTtl } from './content';
 
 const MAX_KEY_PATHS = 3;
 
@@ -11,6 +11,12 @@ function badPath(path: unknown): Failure | undefined {
     return fail(
       'BadRequest',
       `The partition key component definition path '${String(path)}' could not be accepted, failed near position '0'.`,
+    );
+  }
+  if (!/^(?:\/(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^/"'][^/]*|))+$/.test(path)) {
+    return fail(
+      'BadRequest',
+      `The partition key component definition path '${path}' could not be accepted, failed near position '1'.`,
     );
   }
   if (path.endsWith('/') || path.includes('*') || splitPath(path).includes('')) {
@@ -47,32 +53,71 @@ function checkPartitionKey(input: unknown): Outcome<PartitionKeyDefinition> {
 
 const ETAG_PATH = { path: '/"_etag"/?' };
 
+const INDEXING_MODES: ReadonlySet<string> = new Set(['consistent', 'lazy', 'none']);
+
+function isPathList(list: unknown): boolean {
+  const isPath = (entry: unknown): boolean =>
+    isJsonObject(entry) && typeof entry['path'] === 'string' && entry['path'].startsWith('/');
+  return Array.isArray(list) && list.every(isPath);
+}
+
 /** Fills in the defaults that the service shows. */
 function normalizeIndexing(input: unknown): Outcome<JsonObject> {
   const policy = isJsonObject(input) ? { ...input } : {};
-  const mode =
-    typeof policy['indexingMode'] === 'string' ? policy['indexingMode'].toLowerCase() : 'consistent';
+  const { indexingMode = 'consistent' } = policy;
+  const mode = typeof indexingMode === 'string' ? indexingMode.toLowerCase() : '';
+  if (!INDEXING_MODES.has(mode)) {
+    return fail('BadRequest', 'The indexing mode must be "consistent", "lazy" or "none".');
+  }
   policy['indexingMode'] = mode;
   policy['automatic'] = mode === 'none' ? false : (policy['automatic'] ?? true);
   if (mode === 'none') return ok(policy);
   policy['includedPaths'] ??= [{ path: '/*' }];
-  const excluded = Array.isArray(policy['excludedPaths']) ? (policy['excludedPaths'] as unknown[]) : [];
+  for (const name of ['includedPaths', 'excludedPaths', 'spatialIndexes']) {
+    if (!isPathList(policy[name] ?? [])) {
+      return fail('BadRequest', `"${name}" of an indexing policy must be a list of paths.`);
+    }
+  }
+  const excluded = (policy['excludedPaths'] ?? []) as unknown[];
   const hasEtag = excluded.some((entry) => isJsonObject(entry) && entry['path'] === ETAG_PATH.path);
   policy['excludedPaths'] = hasEtag ? excluded : [...excluded, ETAG_PATH];
   return ok(policy);
 }
 
-function checkUniqueKeys(input: unknown): Failure | undefined {
-  const keys = isJsonObject(input) ? input['uniqueKeys'] : undefined;
-  if (!Array.isArray(keys) || keys.length === 0) return undefined;
-  return fail('NotImplemented', 'Unique key policies are not implemented.');
+// https://learn.microsoft.com/azure/cosmos-db/concepts-limits#per-container-limits
+const MAX_UNIQUE_KEYS = 10;
+const MAX_UNIQUE_PATHS = 16;
+
+function checkUniqueKey(input: unknown): Outcome<UniqueKey> {
+  const paths = isJsonObject(input) ? input['paths'] : undefined;
+  if (!Array.isArray(paths) || paths.length === 0 || paths.length > MAX_UNIQUE_PATHS) {
+    return fail('BadRequest', `A unique key has between one and ${MAX_UNIQUE_PATHS} paths.`);
+  }
+  for (const path of paths as unknown[]) {
+    if (badPath(path)) return fail('BadRequest', `The unique key path '${String(path)}' is invalid.`);
+  }
+  return ok({ paths: paths as string[] });
+}
+
+function checkUniqueKeys(input: unknown): Outcome<{ uniqueKeys: UniqueKey[] } | undefined> {
+  const keys = isJsonObject(input) ? (input['uniqueKeys'] ?? []) : [];
+  if (!Array.isArray(keys) || keys.length > MAX_UNIQUE_KEYS) {
+    return fail('BadRequest', `A container has at most ${MAX_UNIQUE_KEYS} unique keys.`);
+  }
+  const uniqueKeys: UniqueKey[] = [];
+  for (const key of keys as unknown[]) {
+    const checked = checkUniqueKey(key);
+    if (!checked.ok) return checked;
+    uniqueKeys.push(checked.value);
+  }
+  return ok(uniqueKeys.length === 0 ? undefined : { uniqueKeys });
 }
 
 const KEPT = [
   'conflictResolutionPolicy',
-  'uniqueKeyPolicy',
   'computedProperties',
   'vectorEmbeddingPolicy',
+  'changeFeedPolicy',
 ] as const;
 
 /** Checks and normalises the definition with which a container is created or replaced. */
@@ -85,15 +130,22 @@ export function checkDefinition(input: unknown): Outcome<ContainerDefinition> {
   const ttl = checkTtl(input['defaultTtl']);
   if (!ttl.ok) return ttl;
   const unique = checkUniqueKeys(input['uniqueKeyPolicy']);
-  if (unique) return unique;
+  if (!unique.ok) return unique;
   if (Array.isArray(input['computedProperties']) && input['computedProperties'].length > 0) {
     return fail('NotImplemented', 'Computed properties are not implemented.');
+  }
+  const geospatial = isJsonObject(input['geospatialConfig'])
+    ? input['geospatialConfig']['type']
+    : 'Geography';
+  if (geospatial !== 'Geography') {
+    return fail('NotImplemented', 'Only the geospatial configuration "Geography" is implemented.');
   }
   const indexingPolicy = normalizeIndexing(input['indexingPolicy']);
   if (!indexingPolicy.ok) return indexingPolicy;
   const kept = Object.fromEntries(KEPT.filter((name) => name in input).map((name) => [name, input[name]]));
   return ok({
     ...kept,
+    ...(unique.value && { uniqueKeyPolicy: unique.value }),
     id: id.value,
     indexingPolicy: indexingPolicy.value,
     partitionKey: partitionKey.value,
@@ -103,6 +155,6 @@ export function checkDefinition(input: unknown): Outcome<ContainerDefinition> {
       conflictResolutionPath: '/_ts',
       conflictResolutionProcedure: '',
     },
-    geospatialConfig: input['geospatialConfig'] ?? { type: 'Geography' },
+    geospatialConfig: { type: geospatial },
   });
 }

@@ -1,6 +1,7 @@
 import { fail, ok, type Outcome } from '../errors';
 import { flag, parseJson, type CosmosRequest, type Reply } from '../http';
 import type { JsonObject } from '../partition-key';
+import { canonical } from '../query/values';
 import type { ContainerRecord } from '../store/catalog';
 import { checkDefinition } from './container-definition';
 import type { ServiceContext } from './context';
@@ -49,13 +50,17 @@ export async function onContainers(
   return created.ok ? reply(201, created.value) : created;
 }
 
-const QUOTA = {
-  'x-ms-resource-quota':
-    'functions=50;storedProcedures=100;triggers=25;documentSize=10240;documentsSize=10485760;documentsCount=-1;collectionSize=10485760;',
-  'x-ms-resource-usage':
-    'functions=0;storedProcedures=0;triggers=0;documentSize=0;documentsSize=0;documentsCount=0;collectionSize=0;',
-  'x-ms-documentdb-collection-index-transformation-progress': '100',
-};
+/** Sizes in KiB. */
+function quota({ items }: ContainerRecord): Record<string, string> {
+  const { count, bytes } = items.usage();
+  const size = Math.ceil(bytes / 1_024);
+  return {
+    'x-ms-resource-quota':
+      'functions=50;storedProcedures=100;triggers=25;documentSize=10240;documentsSize=10485760;documentsCount=-1;collectionSize=10485760;',
+    'x-ms-resource-usage': `functions=0;storedProcedures=0;triggers=0;documentSize=${size};documentsSize=${size};documentsCount=${count};collectionSize=${size};`,
+    'x-ms-documentdb-collection-index-transformation-progress': '100',
+  };
+}
 
 async function replace(
   context: ServiceContext,
@@ -69,6 +74,9 @@ async function replace(
   if (definition.value.id !== found.id) return fail('BadRequest', 'The id of a container cannot be changed.');
   if (JSON.stringify(definition.value.partitionKey) !== JSON.stringify(found.definition.partitionKey)) {
     return fail('BadRequest', 'The partition key of a container cannot be changed.');
+  }
+  if (canonical(definition.value.uniqueKeyPolicy) !== canonical(found.definition.uniqueKeyPolicy)) {
+    return fail('BadRequest', 'The unique keys of a container cannot be changed.');
   }
   const replaced = await context.catalog.replaceContainer(found, definition.value, context.clock());
   return replaced.ok ? reply(200, replaced.value) : replaced;
@@ -87,7 +95,7 @@ export async function onContainer(
     case 'GET': {
       const answer = reply(200, found.value);
       if (!answer.ok || !flag(request, 'x-ms-documentdb-populatequotainfo')) return answer;
-      return ok({ ...answer.value, headers: { ...answer.value.headers, ...QUOTA } });
+      return ok({ ...answer.value, headers: { ...answer.value.headers, ...quota(found.value) } });
     }
     case 'PUT':
       return replace(context, request, found.value);

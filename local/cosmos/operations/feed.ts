@@ -1,8 +1,8 @@
 import { fail, ok, type Failure, type Outcome } from '../errors';
-import { flag, parseJson, type CosmosRequest, type Reply } from '../http';
+import { flag, header, parseJson, type CosmosRequest, type Reply } from '../http';
 import { isJsonObject, type JsonObject } from '../partition-key';
 import { compileQuery, type CompiledQuery } from '../query/compile';
-import { queryDocuments } from '../query/run';
+import { pageItems, queryDocuments } from '../query/run';
 
 const MAX_ID_CHARACTERS = 255;
 
@@ -66,6 +66,17 @@ export function feedReply(name: string, rid: string, documents: readonly unknown
   };
 }
 
+/** One page of what was listed; the continuation counts what came before. */
+function pageOf(request: CosmosRequest, name: string, rid: string, all: readonly unknown[]): Outcome<Reply> {
+  const token = header(request, 'x-ms-continuation') ?? '+0';
+  if (!/^\+\d{1,9}$/.test(token)) return fail('BadRequest', 'Invalid Continuation Token');
+  const from = Number(token);
+  const to = from + pageItems(header(request, 'x-ms-max-item-count'));
+  const reply = feedReply(name, rid, all.slice(from, to));
+  if (to >= all.length) return ok(reply);
+  return ok({ ...reply, headers: { ...reply.headers, 'x-ms-continuation': `+${to}` } });
+}
+
 /** Lists, or queries, a few resources that are in memory. */
 export function listOrQuery(
   request: CosmosRequest,
@@ -74,11 +85,11 @@ export function listOrQuery(
   documents: readonly JsonObject[],
   clock: () => number,
 ): Outcome<Reply> {
-  if (request.method === 'GET') return ok(feedReply(name, rid, documents));
+  if (request.method === 'GET') return pageOf(request, name, rid, documents);
   const query = parseQueryBody(request.body);
   if (!query.ok) return query;
   const results = queryDocuments(query.value.compiled, query.value.parameters, documents, clock);
-  return results.ok ? ok(feedReply(name, rid, results.value)) : results;
+  return results.ok ? pageOf(request, name, rid, results.value) : results;
 }
 
 export const methodNotAllowed = (request: CosmosRequest): Failure =>

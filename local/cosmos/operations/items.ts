@@ -7,26 +7,29 @@ import type { ContainerRecord } from '../store/catalog';
 import { rangeOf } from '../store/ranges';
 import { executeBatch } from './batch';
 import { isChangeFeed, readChangeFeed } from './change-feed';
+import { prepareContent } from './content';
 import type { ServiceContext } from './context';
 import { isQuery, methodNotAllowed, parseQueryBody, type QueryBody } from './feed';
 import { parsePatch } from './patch';
 import { coversContainer, readQueryPlan } from './query-plan';
 import { scopeOf } from './scope';
 import { inTransaction } from './transaction';
-import {
-  locate,
-  prepareContent,
-  readItem,
-  type ItemOperation,
-  type ItemResult,
-  type OperationType,
-} from './write';
+import { locate, readItem, type ItemOperation, type ItemResult, type OperationType } from './write';
 
 const KEY_HEADER = 'x-ms-documentdb-partitionkey';
 
 function keyHeader(container: ContainerRecord, request: CosmosRequest): Outcome<PartitionKey | undefined> {
   const text = header(request, KEY_HEADER);
   return text === undefined ? ok(undefined) : parseKey(text, container.definition.partitionKey);
+}
+
+const NO_TRIGGERS = fail('NotImplemented', 'Triggers are not implemented.');
+
+/** Whether scripts of the container are to run before or after the operation. */
+function asksForTrigger(request: CosmosRequest): boolean {
+  const before = header(request, 'x-ms-documentdb-pre-trigger-include');
+  const after = header(request, 'x-ms-documentdb-post-trigger-include');
+  return [before, after].some((names) => names !== undefined && names !== '');
 }
 
 function conditions(request: CosmosRequest): { ifMatch?: string; ifNoneMatch?: string } {
@@ -101,11 +104,9 @@ function runItemQuery(
 ): Outcome<Reply> {
   const slice = scopeOf(container, request, coversContainer(text));
   if (!slice.ok) return slice;
-  const { ranges } = slice.value;
-  for (const { id } of ranges) {
-    const refused = context.throttle.check(container, id);
-    if (refused) return refused;
-  }
+  const ranges = slice.value.ranges.map(({ id }) => id);
+  const refused = context.throttle.checkAll(container, ranges);
+  if (refused) return refused;
   const page = runQuery(container, {
     compiled,
     parameters,
@@ -116,7 +117,7 @@ function runItemQuery(
   });
   if (!page.ok) return page;
   const { texts, continuation, charge } = page.value;
-  for (const { id } of ranges) context.throttle.spend(container, id, charge / ranges.length);
+  context.throttle.spendOver(container, ranges, charge);
   return ok({
     status: 200,
     charge,
@@ -155,6 +156,7 @@ export async function onItems(
       : listItems(context, container, request);
   }
   if (request.method !== 'POST') return methodNotAllowed(request);
+  if (asksForTrigger(request)) return NO_TRIGGERS;
   if (flag(request, 'x-ms-cosmos-is-batch-request')) return executeBatch(context, container, request);
   if (flag(request, 'x-ms-cosmos-is-query-plan-request')) return readQueryPlan(container, request.body);
   if (isQuery(request)) {
@@ -183,6 +185,7 @@ export async function onItem(
   const container = found.value;
   const type = TYPES[request.method];
   if (!type) return methodNotAllowed(request);
+  if (asksForTrigger(request)) return NO_TRIGGERS;
   if (type === 'Replace') return writeItem(context, container, request, type, route.id);
   const key = keyHeader(container, request);
   if (!key.ok) return key;

@@ -13,6 +13,10 @@ import { listOrQuery, methodNotAllowed } from './feed';
 // https://learn.microsoft.com/azure/cosmos-db/concepts-limits#provisioned-throughput
 const MIN_THROUGHPUT = 400;
 const MIN_AUTOSCALE = 1_000;
+const AUTOSCALE_STEP = 1_000;
+const STEP = 100;
+/** Autoscale goes down to this share of its maximum. */
+const AUTOSCALE_MIN_SHARE = 0.1;
 const MAX_THROUGHPUT = 1_000_000;
 
 const isThroughput = (value: unknown, min: number): value is number =>
@@ -20,16 +24,17 @@ const isThroughput = (value: unknown, min: number): value is number =>
 
 function checkThroughput(fixed: unknown, autoscaleMax: unknown): Outcome<Throughput> {
   if (autoscaleMax !== undefined) {
-    if (isThroughput(autoscaleMax, MIN_AUTOSCALE)) return ok({ autoscaleMax });
+    if (isThroughput(autoscaleMax, MIN_AUTOSCALE) && autoscaleMax % AUTOSCALE_STEP === 0)
+      return ok({ autoscaleMax });
     return fail(
       'BadRequest',
-      `The autoscale maximum must be between ${MIN_AUTOSCALE} and ${MAX_THROUGHPUT}.`,
+      `The autoscale maximum must be a multiple of ${AUTOSCALE_STEP} between ${MIN_AUTOSCALE} and ${MAX_THROUGHPUT}.`,
     );
   }
-  if (isThroughput(fixed, MIN_THROUGHPUT) && fixed % 100 === 0) return ok({ throughput: fixed });
+  if (isThroughput(fixed, MIN_THROUGHPUT) && fixed % STEP === 0) return ok({ throughput: fixed });
   return fail(
     'BadRequest',
-    `The offer should have a valid throughput: a multiple of 100 between ${MIN_THROUGHPUT} and ${MAX_THROUGHPUT}.`,
+    `The offer should have a valid throughput: a multiple of ${STEP} between ${MIN_THROUGHPUT} and ${MAX_THROUGHPUT}.`,
   );
 }
 
@@ -57,7 +62,7 @@ interface Offer {
   readonly owner: Owner;
 }
 
-/** Every container has an offer, a database only if it was created with one. */
+/** A database has an offer if it was created with one; its containers have none then, unless created with their own. */
 function offersOf(context: ServiceContext): Offer[] {
   const { catalog } = context;
   return [
@@ -65,13 +70,16 @@ function offersOf(context: ServiceContext): Offer[] {
       .listDatabases()
       .filter(({ offer }) => offer)
       .map((owner) => ({ id: `d${owner.num}`, kind: 'databases' as const, owner })),
-    ...catalog.allContainers().map((owner) => ({ id: `c${owner.num}`, kind: 'containers' as const, owner })),
+    ...catalog
+      .allContainers()
+      .filter(({ offer, sharedOffer }) => offer ?? !sharedOffer)
+      .map((owner) => ({ id: `c${owner.num}`, kind: 'containers' as const, owner })),
   ];
 }
 
 function render({ id, owner }: Offer): JsonObject {
   const { throughput, autoscaleMax } = owner.offer ?? { throughput: DEFAULT_THROUGHPUT };
-  const content: JsonObject = { offerThroughput: throughput ?? Math.max(100, (autoscaleMax ?? 0) / 10) };
+  const content: JsonObject = { offerThroughput: throughput ?? (autoscaleMax ?? 0) * AUTOSCALE_MIN_SHARE };
   if (autoscaleMax !== undefined) content['offerAutopilotSettings'] = { maxThroughput: autoscaleMax };
   return {
     id,
@@ -106,7 +114,11 @@ export async function onOffer(
   if (request.method !== 'PUT') return methodNotAllowed(request);
   const body = parseJson(request.body);
   if (!body.ok) return body;
-  const content = isJsonObject(body.value) ? body.value['content'] : undefined;
+  const given = isJsonObject(body.value) ? body.value : {};
+  if (given['id'] !== offer.id || given['_rid'] !== offer.id) {
+    return fail('BadRequest', 'The id and the _rid of an offer cannot be changed.');
+  }
+  const { content } = given;
   if (!isJsonObject(content)) return fail('BadRequest', 'The offer has no content.');
   const autoscale = content['offerAutopilotSettings'];
   const throughput = checkThroughput(

@@ -43,10 +43,17 @@ export function inTransaction(
   mode: TransactionMode,
 ): Promise<Outcome<Outcome<ItemResult>[]>> {
   return context.store.write((db) => {
-    const first = context.catalog.reserveLsns(db, container.num, operations.length);
-    if (first === undefined) return fail('NotFound', `Container "${container.id}" does not exist.`);
-    let lsn = first;
-    const scope: WriteScope = { container, now: context.clock(), nextLsn: () => lsn++ };
+    const numbers = context.catalog.reserveLsns(db, container.num, operations.length);
+    if (!numbers) return fail('NotFound', `Container "${container.id}" does not exist.`);
+    const log = numbers.logged ? context.catalog.logs.of(container.num) : undefined;
+    let next = numbers.first;
+    let end = next + operations.length;
+    const nextLsn = (): number => {
+      // An operation may delete what has expired, too.
+      if (next === end) end += context.catalog.reserveLsns(db, container.num, 1) ? 1 : 0;
+      return next++;
+    };
+    const scope: WriteScope = { container, log, now: context.clock(), nextLsn };
     const run = () => runAll(scope, operations, mode);
     // One operation refuses before it writes: only several need something to return to.
     const outcome = mode === 'atomic' && operations.length > 1 ? runInSavepoint(db, run) : run();

@@ -1,26 +1,17 @@
 import { readCharge, writeCharge } from '../charge';
 import { effectiveKey } from '../effective-key';
-import { fail, ok, SUBSTATUS_PARTITION_KEY_MISMATCH, type Failure, type Outcome } from '../errors';
-import {
-  extractKey,
-  isJsonObject,
-  keyText,
-  type JsonObject,
-  type PartitionKey,
-  type PartitionKeyDefinition,
-} from '../partition-key';
+import { fail, ok, type Failure, type Outcome } from '../errors';
+import { extractKey, keyText, type PartitionKey, type PartitionKeyDefinition } from '../partition-key';
 import type { ContainerRecord } from '../store/catalog';
-import { isExpired, parseItem, renderItem, SYSTEM_PROPERTIES, type StoredItem } from '../store/items';
+import type { Change, ChangeLog } from '../store/change-log';
+import { isExpired, parseItem, renderItem, type StoredItem } from '../store/items';
 import { rangeOf } from '../store/ranges';
 import { etagOf } from '../store/rid';
+import { toContent, type ItemContent } from './content';
 import { applyPatch, type Patch } from './patch';
 
 // https://learn.microsoft.com/azure/cosmos-db/concepts-limits#per-item-limits
-const MAX_ID_BYTES = 1_023;
-const MAX_ITEM_BYTES = 2 * 1024 * 1024;
 const MAX_KEY_BYTES = 2_048;
-const MAX_TTL = 2_147_483_647;
-const MAX_NESTING = 128;
 
 export type OperationType = 'Create' | 'Upsert' | 'Replace' | 'Read' | 'Delete' | 'Patch';
 
@@ -38,12 +29,6 @@ export interface ItemOperation {
   readonly patch?: Patch;
 }
 
-export interface ItemContent {
-  readonly body: string;
-  readonly bytes: number;
-  readonly ttl: number | null;
-}
-
 /** What an operation did; `render` gives the item's JSON as it is now, which many clients do not want. */
 export interface ItemResult {
   readonly status: 200 | 201 | 204 | 304;
@@ -55,85 +40,11 @@ export interface ItemResult {
 /** What the operations of one group commit share. */
 export interface WriteScope {
   readonly container: ContainerRecord;
+  /** Where every version is kept, if the container does that. */
+  readonly log: ChangeLog | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
   nextLsn(): number;
-}
-
-function checkId(id: unknown): Failure | undefined {
-  if (typeof id !== 'string' || id === '') {
-    return fail('BadRequest', "The input content is invalid because the required property 'id' is missing.");
-  }
-  if (id.length * 3 > MAX_ID_BYTES && Buffer.byteLength(id) > MAX_ID_BYTES) {
-    return fail('BadRequest', `The item's id is longer than ${MAX_ID_BYTES} bytes.`);
-  }
-  if (id.includes('/') || id.includes('\\')) return fail('BadRequest', 'The id contains illegal characters.');
-  return undefined;
-}
-
-/** Checks a ttl as items and containers have it: seconds, or -1 for ever. */
-export function checkTtl(value: unknown): Outcome<number | null> {
-  if (value === undefined) return ok(null);
-  if (
-    typeof value === 'number' &&
-    Number.isInteger(value) &&
-    value <= MAX_TTL &&
-    (value === -1 || value > 0)
-  ) {
-    return ok(value);
-  }
-  return fail('BadRequest', "The value of 'ttl' must be a positive integer, or -1.");
-}
-
-/** A copy without the system properties: deleting them would make the object slow to serialise. */
-function withoutSystemProperties(item: JsonObject): JsonObject {
-  if (!SYSTEM_PROPERTIES.some((name) => Object.hasOwn(item, name))) return item;
-  const { _rid, _self, _etag, _attachments, _ts, _lsn, ...rest } = item;
-  return rest;
-}
-
-/** Whether no value in `value` lies deeper than `levels` objects and arrays. */
-function isNestedWithin(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  if (levels === 0) return false;
-  return Object.values(value).every((inner) => isNestedWithin(inner, levels - 1));
-}
-
-/** Serialises a client's item without its system properties. */
-export function toContent(item: JsonObject): Outcome<ItemContent> {
-  const idFailure = checkId(item['id']);
-  if (idFailure) return idFailure;
-  const ttl = checkTtl(item['ttl']);
-  if (!ttl.ok) return ttl;
-  const body = JSON.stringify(withoutSystemProperties(item));
-  const bytes = Buffer.byteLength(body);
-  if (bytes > MAX_ITEM_BYTES) return fail('RequestEntityTooLarge', 'Request size is too large');
-  // A shorter text cannot be nested deeper.
-  if (bytes > 2 * MAX_NESTING && !isNestedWithin(item, MAX_NESTING)) {
-    return fail('BadRequest', `The item is nested deeper than ${MAX_NESTING} levels.`);
-  }
-  return ok({ body, bytes, ttl: ttl.value });
-}
-
-/** Checks an item against the partition key of its request; without one, takes the item's own. */
-export function prepareContent(
-  container: ContainerRecord,
-  item: unknown,
-  given: PartitionKey | undefined,
-): Outcome<{ content: ItemContent; key: PartitionKey; id: string }> {
-  if (!isJsonObject(item)) return fail('BadRequest', 'The item must be a JSON object.');
-  const content = toContent(item);
-  if (!content.ok) return content;
-  const key = extractKey(item, container.definition.partitionKey);
-  if (!key.ok) return key;
-  if (given && keyText(given) !== keyText(key.value)) {
-    return fail(
-      'BadRequest',
-      "PartitionKey extracted from document doesn't match the one specified in the header.",
-      { substatus: SUBSTATUS_PARTITION_KEY_MISMATCH },
-    );
-  }
-  return ok({ content: content.value, key: key.value, id: String(item['id']) });
 }
 
 const MAX_REMEMBERED = 1_000;
@@ -196,7 +107,7 @@ export function readItem(
   const item = find(container, operation.pk, operation.id, now);
   if (!item) return notFound(operation.id);
   const etag = etagOf(container.num, item.lsn);
-  const charge = readCharge(item.body.length);
+  const charge = readCharge(Buffer.byteLength(item.body));
   if (operation.ifNoneMatch !== undefined && matches(operation.ifNoneMatch, etag)) {
     return ok({ status: 304, etag, charge });
   }
@@ -221,20 +132,73 @@ function written(
   });
 }
 
+/** Where an item lies. */
+type Located = Pick<ItemOperation, 'pk' | 'id' | 'epk'>;
+
+function logChange(
+  { container, log }: WriteScope,
+  { pk, id, epk }: Located,
+  change: Omit<Change, 'pk' | 'id' | 'epk' | 'range'>,
+): void {
+  log?.add({ ...change, pk, id, epk, range: rangeOf(container.ranges, epk) });
+}
+
+function remove(scope: WriteScope, operation: Located, item: StoredItem, expired: boolean): void {
+  const { rid, lsn: previous } = item;
+  scope.container.items.delete(rid);
+  const lsn = scope.nextLsn();
+  logChange(scope, operation, { rid, type: 'delete', previous, expired, lsn, ts: scope.now, body: null });
+}
+
+/**
+ * Refuses values of unique keys that another item of the logical partition has; an expired item gives way. What an
+ * item may not have is told before it is written.
+ */
+function uniqueConflict(
+  scope: WriteScope,
+  { pk }: ItemOperation,
+  { unique }: ItemContent,
+  own?: number,
+): Failure | undefined {
+  const { items, definition } = scope.container;
+  for (const [n, value] of unique.entries()) {
+    const rid = items.uniqueKeys.holder(n, pk, value);
+    const holder = rid === undefined || rid === own ? undefined : items.byRid(rid);
+    if (!holder) continue;
+    if (!isExpired(holder, definition.defaultTtl, scope.now)) {
+      return fail('Conflict', 'Unique index constraint violation.');
+    }
+    remove(scope, holder, holder, true);
+  }
+  return undefined;
+}
+
 function insert(scope: WriteScope, operation: ItemOperation, content: ItemContent): Outcome<ItemResult> {
   const { container } = scope;
+  const conflict = uniqueConflict(scope, operation, content);
+  if (conflict) return conflict;
   const version = { lsn: scope.nextLsn(), ts: scope.now, ttl: content.ttl, body: content.body };
   const range = rangeOf(container.ranges, operation.epk);
-  const rid = container.items.insert(
-    { pk: operation.pk, id: operation.id, epk: operation.epk, range },
-    version,
-  );
+  const { pk, id, epk } = operation;
+  const rid = container.items.insert({ pk, id, epk, range }, version);
+  if (content.unique.length > 0) container.items.uniqueKeys.hold(rid, pk, content.unique);
+  logChange(scope, operation, { rid, type: 'create', previous: null, expired: false, ...version });
   return written(scope, 201, { rid, ...version }, content.bytes);
 }
 
-function overwrite(scope: WriteScope, rid: number, content: ItemContent): Outcome<ItemResult> {
+function overwrite(
+  scope: WriteScope,
+  operation: ItemOperation,
+  { rid, lsn: previous }: StoredItem,
+  content: ItemContent,
+): Outcome<ItemResult> {
+  const { items } = scope.container;
+  const conflict = uniqueConflict(scope, operation, content, rid);
+  if (conflict) return conflict;
   const version = { lsn: scope.nextLsn(), ts: scope.now, ttl: content.ttl, body: content.body };
-  scope.container.items.update(rid, version);
+  items.update(rid, version);
+  if (content.unique.length > 0) items.uniqueKeys.hold(rid, operation.pk, content.unique);
+  logChange(scope, operation, { rid, type: 'replace', previous, expired: false, ...version });
   return written(scope, 200, { rid, ...version }, content.bytes);
 }
 
@@ -252,7 +216,7 @@ function patched(
   if (!key.ok) return key;
   if (keyText(key.value) !== operation.pk)
     return fail('BadRequest', 'A patch cannot change the partition key.');
-  return toContent(result.value);
+  return toContent(result.value, container.definition);
 }
 
 /**
@@ -274,18 +238,19 @@ export function applyOperation(scope: WriteScope, operation: ItemOperation): Out
     return notFound(operation.id);
   }
   // What has expired makes room for a new item under the same id.
-  if (expired) container.items.delete(stored.rid);
+  if (expired) remove(scope, operation, stored, true);
   if (operation.type === 'Delete') {
     if (!item) return notFound(operation.id);
-    container.items.delete(item.rid);
-    scope.nextLsn();
-    return ok({ status: 204, charge: writeCharge(item.body.length) });
+    remove(scope, operation, item, false);
+    return ok({ status: 204, charge: writeCharge(Buffer.byteLength(item.body)) });
   }
   if (operation.type === 'Patch') {
     if (!item || !operation.patch) return notFound(operation.id);
     const content = patched(scope, operation, item, operation.patch);
-    return content.ok ? overwrite(scope, item.rid, content.value) : content;
+    return content.ok ? overwrite(scope, operation, item, content.value) : content;
   }
   if (!operation.content) return fail('BadRequest', 'The operation has no item.');
-  return item ? overwrite(scope, item.rid, operation.content) : insert(scope, operation, operation.content);
+  return item
+    ? overwrite(scope, operation, item, operation.content)
+    : insert(scope, operation, operation.content);
 }

@@ -1,4 +1,4 @@
-import { fail, ok, type Outcome } from '../errors';
+import { fail, ok, type Failure, type Outcome } from '../errors';
 import type { JsonObject } from '../partition-key';
 import type { Query } from './ast';
 import { compileExpression, truthy, type Environment, type Row, Scope } from './expression';
@@ -28,13 +28,16 @@ export function newEnvironment(
   return { row, slots: [], parameters, aggregates: [], clock };
 }
 
+/** What a client is told of a query that cannot be answered. */
+export function queryFailure({ reason, message }: QueryError): Failure {
+  return fail(reason === 'unsupported' ? 'NotImplemented' : 'BadRequest', message);
+}
+
 function attempt<T>(compile: () => T): Outcome<T> {
   try {
     return ok(compile());
   } catch (error) {
-    if (error instanceof QueryError) {
-      return fail(error.reason === 'unsupported' ? 'NotImplemented' : 'BadRequest', error.message);
-    }
+    if (error instanceof QueryError) return queryFailure(error);
     // The stack: a chain of many thousand operators.
     if (error instanceof RangeError) return fail('BadRequest', 'The query is too complex.');
     throw error;

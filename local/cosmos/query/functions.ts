@@ -1,11 +1,8 @@
 import { isJsonObject } from '../partition-key';
+import { DATE_FUNCTIONS } from './date-functions';
+import { isArray, isNumber, isString, type SqlFunction } from './function-types';
+import { SPATIAL_FUNCTIONS } from './spatial-functions';
 import { compareValues, equalValues, type Value } from './values';
-
-type SqlFunction = (args: readonly Value[], clock: () => number) => Value;
-
-const isString = (value: Value): value is string => typeof value === 'string';
-const isNumber = (value: Value): value is number => typeof value === 'number';
-const isArray = (value: Value): value is Value[] => Array.isArray(value);
 
 /** What is no number at all (a division by zero, a root of -1) is undefined in the language. */
 const finite = (value: number): Value => (Number.isFinite(value) ? value : undefined);
@@ -19,6 +16,14 @@ const math2 =
   (compute: (x: number, y: number) => number): SqlFunction =>
   ([x, y]) =>
     isNumber(x) && isNumber(y) ? finite(compute(x, y)) : undefined;
+
+/** On integers of 64 bits. */
+const bits =
+  (compute: (x: bigint, y: bigint) => bigint): SqlFunction =>
+  ([x, y]) =>
+    Number.isSafeInteger(x) && Number.isSafeInteger(y)
+      ? Number(BigInt.asIntN(64, compute(BigInt(x as number), BigInt(y as number))))
+      : undefined;
 
 const text =
   (compute: (x: string) => Value): SqlFunction =>
@@ -61,6 +66,11 @@ function repeat(value: string, times: number): Value {
   return value.repeat(Math.trunc(times));
 }
 
+function joined(list: readonly string[], separator: string): Value {
+  const length = list.reduce((sum, part) => sum + part.length, separator.length * list.length);
+  return length > MAX_STRING ? undefined : list.join(separator);
+}
+
 function toText(value: Value): Value {
   if (value === undefined || isString(value)) return value;
   return JSON.stringify(value);
@@ -77,7 +87,6 @@ function parse(value: string, accept: (parsed: Value) => boolean): Value {
 
 const isPrimitive = (value: Value): boolean =>
   value !== undefined && (value === null || typeof value !== 'object');
-const isDateTime = (value: string): boolean => /^\d{4}-\d\d-\d\dT/.test(value);
 
 /** Rounds half away from zero; `digits` decimals. */
 function round(x: number, digits: number): number {
@@ -112,6 +121,16 @@ export const FUNCTIONS: Readonly<Record<string, SqlFunction>> = {
   PI: () => Math.PI,
   DEGREES: math((x) => (x * 180) / Math.PI),
   RADIANS: math((x) => (x * Math.PI) / 180),
+  COT: math((x) => 1 / Math.tan(x)),
+  RAND: () => Math.random(),
+  NUMBERBIN: ([x, size = 1]) =>
+    isNumber(x) && isNumber(size) && size > 0 ? finite(Math.floor(x / size) * size) : undefined,
+  INTBITAND: bits((x, y) => x & y),
+  INTBITOR: bits((x, y) => x | y),
+  INTBITXOR: bits((x, y) => x ^ y),
+  INTBITNOT: ([x]) => (Number.isSafeInteger(x) ? -1 - (x as number) : undefined),
+  INTBITLEFTSHIFT: bits((x, y) => x << (y & 63n)),
+  INTBITRIGHTSHIFT: bits((x, y) => x >> (y & 63n)),
   INTADD: math2((x, y) => x + y),
   INTSUB: math2((x, y) => x - y),
   INTMUL: math2((x, y) => x * y),
@@ -141,6 +160,9 @@ export const FUNCTIONS: Readonly<Record<string, SqlFunction>> = {
   REPLACE: ([x, from, to]) =>
     isString(x) && isString(from) && isString(to) ? (from === '' ? x : x.split(from).join(to)) : undefined,
   REPLICATE: ([x, n]) => (isString(x) && isNumber(n) ? repeat(x, n) : undefined),
+  STRINGJOIN: ([list, separator]) =>
+    isArray(list) && list.every(isString) && isString(separator) ? joined(list, separator) : undefined,
+  STRINGSPLIT: ([x, separator]) => (isString(x) && isString(separator) ? x.split(separator) : undefined),
   STRINGTOARRAY: text((x) => parse(x, isArray)),
   STRINGTOBOOLEAN: text((x) => parse(x, (value) => typeof value === 'boolean')),
   STRINGTONULL: text((x) => parse(x, (value) => value === null)),
@@ -180,12 +202,9 @@ export const FUNCTIONS: Readonly<Record<string, SqlFunction>> = {
   OBJECTTOARRAY: ([x]) => (isJsonObject(x) ? Object.entries(x).map(([k, v]) => ({ k, v })) : undefined),
   IIF: ([condition, then, otherwise]) => (condition === true ? then : otherwise),
 
-  GETCURRENTDATETIME: (_, clock) => `${new Date(clock()).toISOString().slice(0, -1)}0000Z`,
-  GETCURRENTTIMESTAMP: (_, clock) => clock(),
-  GETCURRENTTICKS: (_, clock) => clock() * 10_000 + 621_355_968_000_000_000,
-  DATETIMETOTIMESTAMP: text((x) => (isDateTime(x) ? finite(Date.parse(x)) : undefined)),
-  TIMESTAMPTODATETIME: ([x]) =>
-    isNumber(x) && Math.abs(x) <= 8.64e15 ? `${new Date(x).toISOString().slice(0, -1)}0000Z` : undefined,
+  CHOOSE: ([index, ...values]) => (isNumber(index) ? values[index - 1] : undefined),
+  ...DATE_FUNCTIONS,
+  ...SPATIAL_FUNCTIONS,
 };
 
 export type AggregateName = 'COUNT' | 'SUM' | 'AVG' | 'MIN' | 'MAX';

@@ -6,7 +6,7 @@ import type { ContainerRecord } from '../store/catalog';
 import { isExpired, parseItem, renderItem, type StoredItem } from '../store/items';
 import { allOf, sql } from '../store/sql';
 import { chooseAccess, DEFAULT_LIMITS, type AccessLimits } from './access';
-import { newEnvironment, rowOf, type CompiledQuery } from './compile';
+import { newEnvironment, queryFailure, rowOf, type CompiledQuery } from './compile';
 import type { Environment, Row } from './expression';
 import { QueryError } from './lexer';
 import { narrow, NOTHING, type Narrowing } from './narrow';
@@ -145,8 +145,8 @@ class PageBuilder {
     return this.texts.length >= this.maxItems || this.bytes >= MAX_PAGE_BYTES;
   }
 
-  finish(read: number, continuation: string | undefined): Page {
-    return { texts: this.texts, continuation, charge: queryCharge(read, this.bytes) };
+  finish(read: number, continuation: string | undefined, isFirst: boolean): Page {
+    return { texts: this.texts, continuation, charge: queryCharge(read, this.bytes, isFirst) };
   }
 }
 
@@ -165,7 +165,10 @@ interface PageRequest {
   readonly token: Token;
 }
 
-/** Results come in the order of the rows: the page ends where it is full, the next one begins there. */
+/**
+ * Results come in the order of the rows: the page ends where it is full, the next one begins there.
+ * A page that is filled exactly has a token as well, as on the service: only an empty page tells that there is no more.
+ */
 function streamPage({ container, request, env, narrowing, token }: PageRequest): Page {
   const { plan } = request.compiled;
   const page = new PageBuilder(request.maxItems);
@@ -177,7 +180,9 @@ function streamPage({ container, request, env, narrowing, token }: PageRequest):
   let done = token.row === null ? 0 : token.done;
   let at = token.at;
   let read = 0;
-  if (token.done >= end) return page.finish(read, undefined);
+  const isFirst = token.done === 0;
+  let last: Omit<Token, 'done'> | undefined;
+  if (token.done >= end) return page.finish(read, undefined, isFirst);
   const source = sourceOf(container, request, narrowing, { all: false, token });
   for (const { env: rowEnv, row } of itemRows(container, request, env, source)) {
     const item = row?.item;
@@ -192,14 +197,15 @@ function streamPage({ container, request, env, narrowing, token }: PageRequest):
     for (const text of texts.slice(at)) {
       if (page.full) {
         const value = sortValue(row, source.sortedBy);
-        return page.finish(read, writeToken({ row: key, value, at, done }));
+        return page.finish(read, writeToken({ row: key, value, at, done }), isFirst);
       }
       at++;
       if (done++ >= given) page.add(text());
-      if (done >= end) return page.finish(read, undefined);
+      if (done >= end) return page.finish(read, undefined, isFirst);
     }
+    if (key !== null && texts.length > 0) last = { row: key, value: sortValue(row, source.sortedBy), at };
   }
-  return page.finish(read, undefined);
+  return page.finish(read, page.full && last ? writeToken({ ...last, done }) : undefined, isFirst);
 }
 
 /** Grouped and distinct results, and those sorted otherwise, exist only as a whole: a page is a cut of it. */
@@ -217,8 +223,12 @@ function collectPage({ container, request, env, narrowing, token }: PageRequest)
   const page = new PageBuilder(request.maxItems);
   let { done } = token;
   while (done < results.length && !page.full) page.add(JSON.stringify(results[done++]));
+  const isFirst = token.done === 0;
+  // The work of sorting or grouping is charged once, though it is done again for each page.
+  if (!isFirst) read = 0;
+  const isOpen = plan.rowwise && plan.limit(env) === undefined && page.full;
   const next = { row: null, value: undefined, at: 0, done };
-  return page.finish(read, done < results.length ? writeToken(next) : undefined);
+  return page.finish(read, done < results.length || isOpen ? writeToken(next) : undefined, isFirst);
 }
 
 function narrowingOf(container: ContainerRecord, request: QueryRequest, env: Environment): Narrowing {
@@ -233,11 +243,17 @@ function narrowingOf(container: ContainerRecord, request: QueryRequest, env: Env
   return request.access === 'everyItem' ? { ...NOTHING, onePartition: narrowing.onePartition } : narrowing;
 }
 
+/** The clock's time now, for the whole of a page. */
+function stopped(clock: () => number): () => number {
+  const now = clock();
+  return () => now;
+}
+
 /** Runs a query over a container and returns one page. */
 export function runQuery(container: ContainerRecord, request: QueryRequest): Outcome<Page> {
   const token = readToken(request.continuation);
   if (!token) return fail('BadRequest', 'Invalid Continuation Token');
-  const env = newEnvironment(EMPTY_ROW, request.parameters, request.clock);
+  const env = newEnvironment(EMPTY_ROW, request.parameters, stopped(request.clock));
   const { plan, query } = request.compiled;
   try {
     const narrowing = narrowingOf(container, request, env);
@@ -245,7 +261,7 @@ export function runQuery(container: ContainerRecord, request: QueryRequest): Out
     const run: typeof streamPage = streams ? streamPage : collectPage;
     return ok(run({ container, request, env, narrowing, token }));
   } catch (error) {
-    if (error instanceof QueryError) return fail('BadRequest', error.message);
+    if (error instanceof QueryError) return queryFailure(error);
     throw error;
   }
 }
@@ -257,7 +273,7 @@ export function queryDocuments(
   documents: readonly JsonObject[],
   clock: () => number,
 ): Outcome<unknown[]> {
-  const env = newEnvironment(EMPTY_ROW, parameters, clock);
+  const env = newEnvironment(EMPTY_ROW, parameters, stopped(clock));
   try {
     return ok(
       compiled.plan.collect(
@@ -266,7 +282,7 @@ export function queryDocuments(
       ),
     );
   } catch (error) {
-    if (error instanceof QueryError) return fail('BadRequest', error.message);
+    if (error instanceof QueryError) return queryFailure(error);
     throw error;
   }
 }

@@ -2,8 +2,10 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Database } from '../../shared/database';
 import { fail, ok, type Failure, type Outcome } from '../errors';
 import type { PartitionKeyDefinition } from '../partition-key';
+import { ChangeLogs, retentionOf } from './change-logs';
 import { ItemTable } from './items';
 import { physicalRanges, type PhysicalRange } from './ranges';
+import { UniqueKeys } from './unique-keys';
 import { containerRid, databaseRid, etagOf } from './rid';
 
 /** Throughput as given by the client: fixed, or the maximum of an autoscale setting, in RU/s. */
@@ -22,10 +24,16 @@ export interface DatabaseRecord {
   readonly offer: Throughput | undefined;
 }
 
+/** Paths whose values together occur once in a logical partition. */
+export interface UniqueKey {
+  readonly paths: readonly string[];
+}
+
 /** The part of a container that its creator chooses, normalised. */
 export interface ContainerDefinition {
   readonly id: string;
   readonly partitionKey: PartitionKeyDefinition;
+  readonly uniqueKeyPolicy?: { readonly uniqueKeys: readonly UniqueKey[] };
   /** Seconds; -1: items live for ever unless they have a ttl of their own; absent: ttl is off. */
   readonly defaultTtl?: number;
   readonly [property: string]: unknown;
@@ -44,6 +52,8 @@ export interface ContainerRecord {
   readonly ranges: readonly PhysicalRange[];
   /** Undefined when it was created without: 400 RU/s are reported then, and nothing is throttled. */
   readonly offer: Throughput | undefined;
+  /** The throughput of its database, which the containers without one of their own share. */
+  readonly sharedOffer: Throughput | undefined;
   readonly items: ItemTable;
 }
 
@@ -78,6 +88,17 @@ interface ContainerRow extends DatabaseRow {
   definition: string;
 }
 
+/** The unique keys of a container. */
+export function uniqueKeysOf({ uniqueKeyPolicy }: ContainerDefinition): readonly UniqueKey[] {
+  return uniqueKeyPolicy?.uniqueKeys ?? [];
+}
+
+function dropTables(db: DatabaseSync, container: number): void {
+  ItemTable.drop(db, container);
+  UniqueKeys.drop(db, container);
+  ChangeLogs.drop(db, container);
+}
+
 const parseOffer = (text: string | null): Throughput | undefined =>
   text === null ? undefined : (JSON.parse(text) as Throughput);
 
@@ -86,9 +107,11 @@ export class Catalog {
   private databases = new Map<string, DatabaseRecord>();
   private containers = new Map<string, Map<string, ContainerRecord>>();
   private readonly tables = new Map<number, ItemTable>();
+  readonly logs: ChangeLogs;
 
   constructor(private readonly store: Database) {
     store.db.exec(SCHEMA);
+    this.logs = new ChangeLogs(store);
     const found = store.db.prepare('SELECT version FROM format').get() as { version: number } | undefined;
     if (!found) store.db.prepare('INSERT INTO format VALUES (?)').run(FORMAT);
     else if (found.version !== FORMAT) {
@@ -140,6 +163,7 @@ export class Catalog {
       definition: JSON.parse(row.definition) as ContainerDefinition,
       ranges: JSON.parse(row.ranges) as PhysicalRange[],
       offer: parseOffer(row.offer),
+      sharedOffer: owner.offer,
       items,
     };
   }
@@ -194,7 +218,7 @@ export class Catalog {
       const row = db.prepare('SELECT num FROM databases WHERE id = ?').get(id) as { num: number } | undefined;
       if (!row) return fail('NotFound', `Database "${id}" does not exist.`);
       const owned = db.prepare('SELECT num FROM containers WHERE db = ?').all(row.num) as { num: number }[];
-      for (const { num } of owned) ItemTable.drop(db, num);
+      for (const { num } of owned) dropTables(db, num);
       db.prepare('DELETE FROM containers WHERE db = ?').run(row.num);
       db.prepare('DELETE FROM databases WHERE num = ?').run(row.num);
       return undefined;
@@ -226,7 +250,10 @@ export class Catalog {
           offer ? JSON.stringify(offer) : null,
         );
       if (inserted.changes === 0) return fail('Conflict', `Container "${definition.id}" already exists.`);
-      ItemTable.create(db, Number(inserted.lastInsertRowid));
+      const num = Number(inserted.lastInsertRowid);
+      ItemTable.create(db, num);
+      if (uniqueKeysOf(definition).length > 0) UniqueKeys.create(db, num);
+      if (retentionOf(definition) !== undefined) ChangeLogs.create(db, num);
       return undefined;
     });
     return failure ?? this.container(database, definition.id);
@@ -250,7 +277,7 @@ export class Catalog {
     const failure = await this.change((db) => {
       const deleted = db.prepare('DELETE FROM containers WHERE num = ?').run(record.num);
       if (deleted.changes === 0) return fail('NotFound', `Container "${record.id}" does not exist.`);
-      ItemTable.drop(db, record.num);
+      dropTables(db, record.num);
       return undefined;
     });
     if (!failure) this.tables.delete(record.num);
@@ -271,13 +298,22 @@ export class Catalog {
   }
 
   /**
-   * Reserves `count` log sequence numbers and returns the first; undefined when the container is gone.
+   * Reserves `count` log sequence numbers; undefined when the container is gone. `logged` tells whether every version
+   * has to go into the change log.
    * Must run inside a group commit: numbers become visible in the order in which they are given.
    */
-  reserveLsns(db: DatabaseSync, container: number, count: number): number | undefined {
-    this.reserve ??= db.prepare('UPDATE containers SET lsn = lsn + ? WHERE num = ? RETURNING lsn');
-    const row = this.reserve.get(count, container) as { lsn: number } | undefined;
-    return row === undefined ? undefined : row.lsn - count + 1;
+  reserveLsns(
+    db: DatabaseSync,
+    container: number,
+    count: number,
+  ): { readonly first: number; readonly logged: boolean } | undefined {
+    // Asked of the store and not of memory: the log may have begun earlier in this very commit.
+    this.reserve ??= db.prepare(
+      `UPDATE containers SET lsn = lsn + ? WHERE num = ?
+       RETURNING lsn, EXISTS (SELECT 1 FROM change_logs WHERE container = num) AS logged`,
+    );
+    const row = this.reserve.get(count, container) as { lsn: number; logged: number } | undefined;
+    return row && { first: row.lsn - count + 1, logged: row.logged === 1 };
   }
   private reserve: ReturnType<DatabaseSync['prepare']> | undefined;
 

@@ -4,6 +4,7 @@ import type { ContainerRecord } from './catalog';
 import { PathIndexes } from './path-indexes';
 import { etagOf, itemRid } from './rid';
 import type { Sql } from './sql';
+import { UniqueKeys } from './unique-keys';
 
 /** An item as stored: `body` is the client's JSON without the system properties, which follow from the rest. */
 export interface StoredItem {
@@ -37,6 +38,17 @@ export interface ItemVersion {
   readonly body: string;
 }
 
+/** An item that was deleted because its time to live was over. */
+export interface PurgedItem {
+  readonly rid: number;
+  readonly pk: string;
+  readonly id: string;
+  readonly epk: string;
+  readonly range: number;
+  readonly lsn: number;
+}
+
+const PURGED = 'rid, pk, id, epk, rng AS range, lsn';
 const COLUMNS = 'rid, pk, id, lsn, ts, ttl, body';
 
 /** The properties that the service itself sets on each item. */
@@ -91,6 +103,13 @@ export class ItemTable {
   }
   private pathIndexes: PathIndexes | undefined;
 
+  /** Who holds the values of unique keys; only of a container that has such keys. */
+  get uniqueKeys(): UniqueKeys {
+    this.unique ??= new UniqueKeys(this.db, this.container);
+    return this.unique;
+  }
+  private unique: UniqueKeys | undefined;
+
   private prepare(sql: string): StatementSync {
     let statement = this.statements.get(sql);
     if (!statement) {
@@ -103,6 +122,11 @@ export class ItemTable {
   get(pk: string, id: string): StoredItem | undefined {
     const row = this.prepare(`SELECT ${COLUMNS} FROM ${this.name} WHERE pk = ? AND id = ?`).get(pk, id);
     return row as unknown as StoredItem | undefined;
+  }
+
+  byRid(rid: number): (StoredItem & { readonly epk: string }) | undefined {
+    const row = this.prepare(`SELECT ${COLUMNS}, epk FROM ${this.name} WHERE rid = ?`).get(rid);
+    return row as unknown as (StoredItem & { readonly epk: string }) | undefined;
   }
 
   insert(key: NewItem, version: ItemVersion): number {
@@ -176,24 +200,28 @@ export class ItemTable {
     return conditions.map((_, n) => Number(row?.[`n${n}`]));
   }
 
-  /** Deletes up to `limit` items that have expired at `now`; returns how many. */
-  purge(defaultTtl: number | undefined, now: number, limit: number): number {
-    if (defaultTtl === undefined) return 0;
+  /** How many items there are, and what their JSON takes. Reads no item, but counts all. */
+  usage(): { count: number; bytes: number } {
+    const row = this.prepare(
+      `SELECT count(*) AS count, total(octet_length(body)) AS bytes FROM ${this.name}`,
+    ).get();
+    return { count: Number(row?.['count']), bytes: Number(row?.['bytes']) };
+  }
+
+  /** Deletes up to `limit` items that have expired at `now`; returns them. */
+  purge(defaultTtl: number | undefined, now: number, limit: number): PurgedItem[] {
+    if (defaultTtl === undefined) return [];
     const own = this.prepare(
       `DELETE FROM ${this.name} WHERE rid IN
-         (SELECT rid FROM ${this.name} WHERE ttl > 0 AND ts + ttl * 1000 <= ? LIMIT ?)`,
-    ).run(now, limit);
-    let purged = Number(own.changes);
-    if (defaultTtl > 0 && purged < limit) {
-      purged += Number(
-        this.prepare(
-          `DELETE FROM ${this.name} WHERE rid IN
-             (SELECT rid FROM (SELECT rid, ts, ttl FROM ${this.name} ORDER BY rng, lsn LIMIT ?)
-              WHERE ttl IS NULL AND ts <= ?)`,
-        ).run(limit - purged, now - defaultTtl * 1_000).changes,
-      );
-    }
-    return purged;
+         (SELECT rid FROM ${this.name} WHERE ttl > 0 AND ts + ttl * 1000 <= ? LIMIT ?) RETURNING ${PURGED}`,
+    ).all(now, limit) as unknown as PurgedItem[];
+    if (defaultTtl <= 0 || own.length >= limit) return own;
+    const byDefault = this.prepare(
+      `DELETE FROM ${this.name} WHERE rid IN
+         (SELECT rid FROM (SELECT rid, ts, ttl FROM ${this.name} ORDER BY rng, lsn LIMIT ?)
+          WHERE ttl IS NULL AND ts <= ?) RETURNING ${PURGED}`,
+    ).all(limit - own.length, now - defaultTtl * 1_000) as unknown as PurgedItem[];
+    return [...own, ...byDefault];
   }
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,11 +7,16 @@ import { cosmosConnectionString, startCosmos, type CosmosOptions } from '../../.
 
 export const KEY = Buffer.from('a key for tests only').toString('base64');
 
-export interface Endpoint {
+/** A Cosmos DB account that the cases run against, with a database of their own. */
+export interface Backend {
   readonly client: CosmosClient;
   readonly database: Database;
-  readonly port: number;
   dispose(): Promise<void>;
+}
+
+/** The local endpoint. */
+export interface Endpoint extends Backend {
+  readonly port: number;
 }
 
 /** Starts an endpoint on an empty folder, with one database. */
@@ -29,6 +35,47 @@ export async function startEndpoint(options: Partial<CosmosOptions> = {}): Promi
       await rm(dataDir, { recursive: true });
     },
   };
+}
+
+/** Connects to a real account; its database is removed afterwards, whatever the cases leave in it. */
+async function connect(connectionString: string): Promise<Backend> {
+  const client = new CosmosClient(connectionString);
+  const { database } = await client.databases.create({ id: `headwater-${randomUUID()}` });
+  return {
+    client,
+    database,
+    async dispose() {
+      await database.delete();
+      client.dispose();
+    },
+  };
+}
+
+/** The connection string of a real account; without it the cases run against the local endpoint only. */
+const AZURE = process.env['HEADWATER_TEST_AZURE_COSMOS'];
+
+const BACKENDS: Record<string, () => Promise<Backend>> = {
+  local: startEndpoint,
+  ...(AZURE ? { azure: () => connect(AZURE) } : {}),
+};
+
+/** Where cases run that are about the local endpoint only: what it lacks, or answers otherwise. */
+export const LOCAL_ONLY: readonly string[] = ['local'];
+
+/** Runs the cases once per backend (or on those named). The backend is there only inside the cases. */
+export function onEachBackend(
+  what: string,
+  cases: (backend: () => Backend) => void,
+  names: readonly string[] = Object.keys(BACKENDS),
+): void {
+  describe.each(names)(`${what} (%s)`, (name) => {
+    let backend: Backend | undefined;
+    beforeAll(async () => {
+      backend = await BACKENDS[name]!();
+    });
+    afterAll(() => backend?.dispose());
+    cases(() => backend!);
+  });
 }
 
 let containers = 0;
@@ -52,6 +99,16 @@ export async function refusal(operation: Promise<unknown>): Promise<number | str
     await operation;
   } catch (error) {
     return (error as { code?: number | string }).code;
+  }
+  throw new Error('The operation was expected to be refused.');
+}
+
+/** The message with which an operation was refused; fails when it was not. */
+export async function refusalText(operation: Promise<unknown>): Promise<string> {
+  try {
+    await operation;
+  } catch (error) {
+    return (error as Error).message;
   }
   throw new Error('The operation was expected to be refused.');
 }

@@ -1,4 +1,4 @@
-import { CosmosClient } from '@azure/cosmos';
+import { ChangeFeedStartFrom, CosmosClient } from '@azure/cosmos';
 import { cosmosConnectionString } from '../../../local/cosmos/server';
 import { KEY, newContainer, refusal, startEndpoint, type Endpoint } from './harness';
 
@@ -40,6 +40,44 @@ test('beyond the throughput of its container a request is refused with 429 until
   await expect(batch).rejects.toMatchObject({ cause: { code: 429, substatus: 3200 } });
   now += 1_000;
   expect((await item.read()).statusCode).toBe(200);
+});
+
+test('the containers of a database share its throughput', async () => {
+  const { database } = await endpoint.client.databases.create({ id: 'shared', throughput: 400 });
+  const [first, second] = [await newContainer(database), await newContainer(database)];
+  const own = await newContainer(database, { throughput: 400 });
+  const at = ({ id }: { id: string }) => impatient.database('shared').container(id);
+  let created = 0;
+  while (created < 200) {
+    const code = await at(first)
+      .items.create({ id: `${created}`, pk: 'p' })
+      .then(({ statusCode }) => statusCode)
+      .catch((error: { code: number }) => error.code);
+    if (code === 429) break;
+    created++;
+  }
+  expect(created).toBe(81);
+  expect(await refusal(at(second).items.create({ id: '1', pk: 'p' }))).toBe(429);
+  expect((await at(own).items.create({ id: '1', pk: 'p' })).statusCode).toBe(201);
+  now += 1_000;
+  expect((await at(second).items.create({ id: '1', pk: 'p' })).statusCode).toBe(201);
+});
+
+test('the change feed is throttled too, and the client is told how long to wait', async () => {
+  const { id } = await newContainer(endpoint.database, { throughput: 400 });
+  const { items } = impatient.database('db').container(id);
+  const pad = 'x'.repeat(1_000_000);
+  await items.create({ id: 'large', pk: 'p', pad });
+  const feed = items.getChangeFeedIterator({ changeFeedStartFrom: ChangeFeedStartFrom.Beginning() });
+  // The item cost about 600 of 400 units: the debt is paid off after half a second.
+  const refused: { code?: number; headers?: Record<string, string> } = await feed.readNext().then(
+    () => ({}),
+    (error: object) => error,
+  );
+  expect(refused.code).toBe(429);
+  expect(Number(refused.headers?.['x-ms-retry-after-ms'])).toBeGreaterThan(400);
+  now += 1_000;
+  expect((await feed.readNext()).result).toHaveLength(1);
 });
 
 test('without a throughput of its own a container is not throttled', async () => {

@@ -1,0 +1,102 @@
+import { ChangeFeedStartFrom, TriggerOperation, TriggerType } from '@azure/cosmos';
+import { newContainer, refusal, startEndpoint, type Endpoint } from './harness';
+import { drain } from './support/change-feed';
+
+/** What only the local endpoint answers so: what it lacks, its estimates, and what needs a clock in the test's hands. */
+describe('the local endpoint', () => {
+  let endpoint: Endpoint;
+  let now = Date.UTC(2030, 0, 1);
+  beforeAll(async () => {
+    endpoint = await startEndpoint({ clock: () => now });
+  });
+  afterAll(() => endpoint.dispose());
+
+  test('answers 501 to what is missing', async () => {
+    const container = await newContainer(endpoint.database);
+    const missing = [
+      container.scripts.storedProcedures.create({ id: 's', body: 'function () {}' }),
+      container.scripts.storedProcedure('s').execute('p'),
+      container.scripts.triggers.create({
+        id: 't',
+        body: 'function () {}',
+        triggerType: TriggerType.Pre,
+        triggerOperation: TriggerOperation.All,
+      }),
+      container.items.create({ id: 'triggering', pk: 'p' }, { preTriggerInclude: 't' }),
+      container.scripts.userDefinedFunctions.create({ id: 'u', body: 'function () {}' }),
+      endpoint.database.users.create({ id: 'user' }),
+      container.items.query('SELECT VALUE ST_WITHIN(c.a, c.b) FROM c').fetchAll(),
+      endpoint.database.containers.create({
+        id: 'computed',
+        computedProperties: [{ name: 'n', query: 'SELECT VALUE c.n FROM c' }],
+      }),
+    ];
+    expect(new Set(await Promise.all(missing.map(refusal)))).toEqual(new Set([501]));
+  });
+
+  test('charges point operations by the published table', async () => {
+    const container = await newContainer(endpoint.database);
+    const small = await container.items.create({ id: 'ru', pk: 'a' });
+    expect(small.requestCharge).toBe(4.95);
+    expect((await container.item('ru', 'a').read()).requestCharge).toBe(1);
+    // Padded to the sizes of the table's rows.
+    const sizes: [number, number, number][] = [
+      [2_048, 1.04, 6.29],
+      [4_096, 1.14, 6.67],
+      [16_384, 1.67, 9.52],
+      [65_536, 4.76, 22.67],
+      [131_072, 9.95, 48.19],
+      [1_048_576, 145.9, 625],
+    ];
+    for (const [bytes, read, write] of sizes) {
+      const empty = { id: `ru-${bytes}`, pk: 'a', pad: '' };
+      const pad = 'é'.repeat((bytes - Buffer.byteLength(JSON.stringify(empty))) / 2);
+      const created = await container.items.create({ ...empty, pad });
+      expect(created.requestCharge).toBeCloseTo(write, 0);
+      expect((await container.item(empty.id, 'a').read()).requestCharge).toBeCloseTo(read, 0);
+      expect((await container.item(empty.id, 'a').delete()).requestCharge).toBeCloseTo(write, 0);
+    }
+    const batch = await container.items.batch(
+      [
+        { operationType: 'Create', resourceBody: { id: 'b', pk: 'a' } },
+        { operationType: 'Read', id: 'b' },
+      ],
+      'a',
+    );
+    expect(batch.result?.map(({ requestCharge }) => requestCharge)).toEqual([4.95, 1]);
+    expect(Number(batch.headers['x-ms-request-charge'])).toBe(5.95);
+  });
+
+  test('charges the pages of a query together as much as one large page', async () => {
+    const container = await newContainer(endpoint.database);
+    const operations = Array.from({ length: 40 }, (_, n) => ({
+      operationType: 'Create' as const,
+      resourceBody: { id: `${n}`, pk: 'p', n },
+    }));
+    await container.items.batch(operations, 'p');
+    const cost = async (maxItemCount: number): Promise<number> =>
+      (await container.items.query('SELECT * FROM c ORDER BY c.n', { maxItemCount }).fetchAll())
+        .requestCharge;
+    expect(Math.abs((await cost(10)) - (await cost(100)))).toBeLessThan(0.5);
+  });
+
+  test('begins its change feed at a time, to the millisecond', async () => {
+    const container = await newContainer(endpoint.database);
+    await container.items.create({ id: 'early', pk: 'p' });
+    now += 10_000;
+    const time = new Date(now);
+    await container.items.create({ id: 'late', pk: 'p' });
+    const { ids } = await drain(container, { changeFeedStartFrom: ChangeFeedStartFrom.Time(time) });
+    expect(ids).toEqual(['late']);
+  });
+
+  test('tells how full a container is', async () => {
+    const container = await newContainer(endpoint.database);
+    await container.items.create({ id: '1', pk: 'p', pad: 'x'.repeat(5_000) });
+    await container.items.create({ id: '2', pk: 'p' });
+    const { headers } = await container.read({ populateQuotaInfo: true });
+    expect(headers['x-ms-resource-quota']).toContain('collectionSize=10485760');
+    expect(headers['x-ms-resource-usage']).toContain('documentsCount=2;collectionSize=5;');
+    expect(headers['x-ms-documentdb-collection-index-transformation-progress']).toBe('100');
+  });
+});
