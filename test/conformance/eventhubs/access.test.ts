@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
-import { earliestEventPosition, EventHubBufferedProducerClient } from '@azure/event-hubs';
-import { CREDENTIAL, Endpoint, failure, HUBS, ONCE, receive } from './support';
+import { earliestEventPosition } from '@azure/event-hubs';
+import { CREDENTIAL, Endpoint, failure, HUBS, receive } from './support';
 
 let endpoint: Endpoint;
 beforeAll(async () => {
@@ -120,20 +120,6 @@ describe('authorisation', () => {
     const other = await failure(endpoint.producer('orders2', connectionString).getEventHubProperties());
     expect(other.code).toBe('UnauthorizedError');
   });
-});
-
-test('idempotent publishing is refused as not implemented', async () => {
-  let settle: (outcome: unknown) => void = () => undefined;
-  const outcome = new Promise((resolve) => (settle = resolve));
-  const client = new EventHubBufferedProducerClient(endpoint.connectionString(), 'orders', {
-    ...ONCE,
-    enableIdempotentRetries: true,
-    onSendEventsErrorHandler: ({ error }) => settle(error),
-    onSendEventsSuccessHandler: () => settle('It succeeded.'),
-  });
-  await client.enqueueEvent({ body: 1 }, { partitionId: '0' });
-  expect(await outcome).toMatchObject({ code: 'NotImplementedError' });
-  await client.close({ flush: false });
 });
 
 describe('options', () => {
