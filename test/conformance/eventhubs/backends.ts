@@ -33,9 +33,13 @@ const BACKENDS: Record<string, () => Promise<Backend>> = {
     : {}),
 };
 
-/** Runs the cases once per backend. The context is there only inside the cases. */
-export function onEachBackend(what: string, cases: (context: () => Context) => void): void {
-  describe.each(Object.keys(BACKENDS))(`${what} (%s)`, (name) => {
+/** Runs the cases once per backend (or on those named). The context is there only inside the cases. */
+export function onEachBackend(
+  what: string,
+  cases: (context: () => Context) => void,
+  names = Object.keys(BACKENDS),
+): void {
+  describe.each(names)(`${what} (%s)`, (name) => {
     let backend: Backend | undefined;
     beforeAll(async () => {
       backend = await BACKENDS[name]!();

@@ -27,18 +27,19 @@ export const HUBS = { orders: { partitions: 4, consumerGroups: ['audit'] } };
 export class Clients {
   private readonly clients: { close(): Promise<void> }[] = [];
   constructor(
-    private readonly defaultConnectionString: () => string,
+    /** Where the hub is, as its port is now. */
+    readonly connectionString: () => string,
     readonly hub: string,
   ) {}
 
-  producer(hub = this.hub, connectionString = this.defaultConnectionString()): EventHubProducerClient {
+  producer(hub = this.hub, connectionString = this.connectionString()): EventHubProducerClient {
     return this.closedLater(new EventHubProducerClient(connectionString, hub, ONCE));
   }
 
   consumer(
     group = '$Default',
     hub = this.hub,
-    connectionString = this.defaultConnectionString(),
+    connectionString = this.connectionString(),
   ): EventHubConsumerClient {
     return this.closedLater(new EventHubConsumerClient(group, connectionString, hub, ONCE));
   }
@@ -52,7 +53,7 @@ export class Clients {
   }
 
   bufferedProducer(options: EventHubBufferedProducerClientOptions): EventHubBufferedProducerClient {
-    const client = new EventHubBufferedProducerClient(this.defaultConnectionString(), this.hub, {
+    const client = new EventHubBufferedProducerClient(this.connectionString(), this.hub, {
       ...ONCE,
       ...options,
     });
@@ -99,7 +100,7 @@ export class Endpoint extends Clients {
     private service: Service,
     private readonly options: Partial<EventHubsOptions>,
   ) {
-    super(() => this.connectionString(), 'orders');
+    super(() => eventHubsConnectionString({ port: this.port, ...CREDENTIAL }), 'orders');
   }
 
   static async start(options: Partial<EventHubsOptions> = {}): Promise<Endpoint> {
@@ -109,10 +110,6 @@ export class Endpoint extends Clients {
 
   get port(): number {
     return this.service.port;
-  }
-
-  connectionString(credential: { keyName: string; key: string } = CREDENTIAL): string {
-    return eventHubsConnectionString({ port: this.port, ...credential });
   }
 
   /** Stops the endpoint and starts it again on the same data. */
