@@ -31,7 +31,8 @@ export interface Publication {
   readonly partitionKey: string | undefined;
 }
 
-const SERVICE_KEYS = new Set(['x-opt-sequence-number', 'x-opt-offset', 'x-opt-enqueued-time']);
+const PUBLISHER = 'x-opt-publisher';
+const SERVICE_KEYS = new Set(['x-opt-sequence-number', 'x-opt-offset', 'x-opt-enqueued-time', PUBLISHER]);
 const NOTHING: Buffer = Buffer.alloc(0);
 
 /**
@@ -109,6 +110,18 @@ function keptAnnotations(message: Buffer, value: number): { bytes: Buffer; count
       ? message.subarray(first.start, last.end)
       : Buffer.concat(kept.map(({ start, end }) => message.subarray(start, end)));
   return { bytes, count: kept.length };
+}
+
+/** The event with the name of the publisher that it came from, which is also its partition key. */
+export function withPublisher(event: IncomingEvent, publisher: string, hasKey: boolean): IncomingEvent {
+  const name = Buffer.from(publisher);
+  const value = Buffer.concat([Buffer.from([0xa1, name.length]), name]);
+  const added = [symbol(PUBLISHER), value, ...(hasKey ? [] : [symbol(PARTITION_KEY), value])];
+  return {
+    ...event,
+    annotations: Buffer.concat([event.annotations, ...added]),
+    annotationCount: event.annotationCount + added.length / 2,
+  };
 }
 
 /** What an idempotent producer writes on each event. */

@@ -3,7 +3,7 @@ import type { Delivery, EventContext } from 'rhea';
 import type { RheaReceiver } from './amqp';
 import { refusal, type Refusal } from './conditions';
 import { MalformedError } from './encoding';
-import { BATCH_FORMAT, type Numbering, parsePublication, type Publication } from './event';
+import { BATCH_FORMAT, type Numbering, parsePublication, type Publication, withPublisher } from './event';
 import type { Intake } from './intake';
 import { MAX_MESSAGE_BYTES, PUBLISH_CREDIT } from './limits';
 import type { Hub } from './namespace';
@@ -22,11 +22,12 @@ export interface Published {
   events: number;
 }
 
-/** Where a link's events go: to a hub, or to one partition of it, there perhaps as an idempotent producer. */
+/** Where a link's events go: to a hub, or to one partition of it, there perhaps as an idempotent producer; or under the name of a publisher. */
 export interface Destination {
   readonly hub: Hub;
   readonly partition: Partition | undefined;
   readonly producer?: Claim;
+  readonly publisher?: string;
 }
 
 /** A publication, with its numbers when it comes from an idempotent producer. */
@@ -87,7 +88,8 @@ export class Publisher {
   }
 
   private check(publication: Publication): Checked | Refusal {
-    const { partition, producer } = this.to;
+    const { partition, producer, publisher } = this.to;
+    if (publisher !== undefined) return publishedBy(publisher, publication);
     if (partition && publication.partitionKey !== undefined) {
       return refusal('amqp:not-allowed', 'An event for a given partition cannot have a partition key.');
     }
@@ -104,6 +106,20 @@ export class Publisher {
     this.receiver.add_credit(this.settledCredit);
     this.settledCredit = 0;
   }
+}
+
+/** https://learn.microsoft.com/azure/event-hubs/event-hubs-features#publisher-policy: the partition key is the publisher's name. */
+function publishedBy(publisher: string, publication: Publication): Publication | Refusal {
+  const { events, partitionKey } = publication;
+  if (partitionKey !== undefined && partitionKey !== publisher) {
+    return refusal('amqp:not-allowed', "The partition key of a publisher's events must be its name.");
+  }
+  const hasKey = partitionKey !== undefined;
+  return {
+    ...publication,
+    events: events.map((event) => withPublisher(event, publisher, hasKey)),
+    partitionKey: publisher,
+  };
 }
 
 /** The numbers of a send, which must be those of the link's producer, one after the other. */

@@ -36,8 +36,8 @@ onEachBackend('the buffered producer', (context) => {
     let confirmed = 0;
     const producer = context().bufferedProducer({
       maxWaitTimeInMs: 20,
-      onSendEventsErrorHandler: async ({ error }) => void failed.push(error),
-      onSendEventsSuccessHandler: async ({ events }) => void (confirmed += events.length),
+      onSendEventsErrorHandler: ({ error }) => void failed.push(error),
+      onSendEventsSuccessHandler: ({ events }) => void (confirmed += events.length),
     });
     for (const key of KEYS) await producer.enqueueEvent({ body: key }, { partitionKey: key });
     await producer.flush();
@@ -52,7 +52,7 @@ onEachBackend('the buffered producer', (context) => {
     const producer = context().bufferedProducer({
       maxWaitTimeInMs: 20,
       enableIdempotentRetries: true,
-      onSendEventsErrorHandler: async ({ error }) => void failed.push(error),
+      onSendEventsErrorHandler: ({ error }) => void failed.push(error),
     });
     for (let index = 0; index < 100; index += 1) {
       await producer.enqueueEvent({ body: index }, { partitionId: IDS[index % 4]! });

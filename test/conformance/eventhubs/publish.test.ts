@@ -47,6 +47,7 @@ onEachBackend('publishing', (context) => {
       'x-opt-sequence-number': 999,
       'x-opt-offset': 'nowhere',
       'x-opt-enqueued-time': 0,
+      'x-opt-publisher': 'somebody',
       mine: 'kept',
     };
     const before = Date.now();
@@ -63,6 +64,7 @@ onEachBackend('publishing', (context) => {
     expect(events[0]?.offset).toMatch(/^\d+$/);
     expect(events[0]?.enqueuedTimeUtc.getTime()).toBeGreaterThan(before - CLOCK_SKEW_MS);
     expect(events[0]?.systemProperties).toMatchObject({ mine: 'kept' });
+    expect(events[0]?.systemProperties).not.toHaveProperty('x-opt-publisher');
   });
 
   // What the service's own hash gives for four partitions (`mapPartitionKeyToId` of the SDK).
@@ -82,6 +84,23 @@ onEachBackend('publishing', (context) => {
     const place = { sequenceNumber: before[partition] ?? 0, isInclusive: true };
     const { events } = await receive(context().consumer(), String(partition), 1, place);
     expect(events[0]?.partitionKey).toBe(partitionKey);
+  });
+
+  test('a publisher sends under its name, which is its partition key', async () => {
+    const before = await counts();
+    const publisher = context().producer(`${context().hub}/Publishers/device-17`);
+    await publisher.sendBatch([{ body: 'one' }]);
+    await publisher.sendBatch([{ body: 'two' }], { partitionKey: 'device-17' });
+    const after = await counts();
+    const partition = after.findIndex((count, id) => count > (before[id] ?? 0));
+    const start = { sequenceNumber: before[partition] ?? 0, isInclusive: true };
+    const { events } = await receive(context().consumer(), String(partition), 2, start);
+    for (const event of events) {
+      expect(event.partitionKey).toBe('device-17');
+      expect(event.systemProperties).toMatchObject({ 'x-opt-publisher': 'device-17' });
+    }
+    const refused = await failure(publisher.sendBatch([{ body: 'no' }], { partitionKey: 'another' }));
+    expect(refused.message).toContain('partition key');
   });
 
   test('a batch takes up to the limit of the service, and arrives whole', async () => {

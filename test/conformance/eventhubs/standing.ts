@@ -9,5 +9,5 @@ export const standing: Standing = {
       reason: 'A client that keeps its state can go on after the store was removed.',
     },
   ],
-  notImplemented: ['publisher policies', 'AMQP over WebSockets'],
+  notImplemented: ['Microsoft Entra tokens', 'AMQP over WebSockets', 'Capture'],
 };

@@ -57,8 +57,9 @@ export class Clients {
       ...ONCE,
       ...options,
     });
-    this.clients.push({ close: () => client.close({ flush: false }) });
-    return client;
+    // Its timer outlives `close`, and would keep the process of the tests for 10 s.
+    (client as unknown as { _backgroundManagementInterval: number })._backgroundManagementInterval = 200;
+    return this.closedLater(client);
   }
 
   async closeClients(): Promise<void> {
