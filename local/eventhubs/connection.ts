@@ -178,18 +178,18 @@ export class ClientConnection {
         ? this.claims.put(request, Date.now())
         : answerManagement(request, this.shared.namespace, (path) => this.claims.allow(path, Date.now()));
     if (node === CBS) this.watchExpiry();
-    this.reply(request, answer);
+    this.reply(request, answer, node === CBS ? 202 : 200);
   }
 
-  private reply(request: Message, answer: Answer): void {
+  private reply(request: Message, answer: Answer, success: number): void {
     const sender = this.connection.find_sender(
       (candidate: link) =>
         candidate.name === request.reply_to || candidate.target?.address === request.reply_to,
     ) as RheaSender | undefined;
     if (!sender || sender.credit <= 0) return;
     const isRefused = 'condition' in answer;
-    const code = isRefused ? (STATUS[answer.condition] ?? 500) : 200;
-    const description = isRefused ? answer.description : 'OK';
+    const code = isRefused ? (STATUS[answer.condition] ?? 500) : success;
+    const description = isRefused ? answer.description : success === 200 ? 'OK' : 'Accepted';
     sender.send({
       correlation_id: request.message_id,
       application_properties: {

@@ -125,8 +125,15 @@ describe('tokens (local only)', () => {
 
   test('an expired token opens nothing', async () => {
     const connectionString = withToken(`sb://127.0.0.1:${endpoint.port}/orders`, soon - 1_200);
-    const refused = await failure(endpoint.producer('orders', connectionString).sendBatch([{ body: 1 }]));
-    expect(refused.code).toBe('UnauthorizedError');
+    const producer = endpoint.producer('orders', connectionString);
+    const consumer = endpoint.consumer('$Default', 'orders', connectionString);
+    const answers = [
+      () => producer.getEventHubProperties(),
+      () => producer.sendBatch([{ body: 1 }]),
+      () => receive(consumer, '0', 1, earliestEventPosition),
+    ];
+    for (const answer of answers)
+      expect(await failure(answer())).toMatchObject({ code: 'UnauthorizedError' });
   });
 
   test('a link does not outlive its token', async () => {

@@ -111,7 +111,7 @@ test('a token that is refused can be corrected on the same connection', async ()
     return message.application_properties['status-code'];
   };
   expect(await put('wrong')).toBe(401);
-  expect(await put(CREDENTIAL.key)).toBe(200);
+  expect(await put(CREDENTIAL.key)).toBe(202);
   const publisher = connection.open_sender('orders');
   await once(publisher, 'sendable');
   expect(await put('wrong')).toBe(401);
