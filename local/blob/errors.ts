@@ -82,6 +82,10 @@ const ERRORS = {
   LeaseAlreadyBroken: [409, 'The lease has already been broken and cannot be broken again.'],
   LeaseAlreadyPresent: [409, 'There is already a lease present.'],
   LeaseIdMismatchWithBlobOperation: [412, 'The lease ID specified did not match the lease ID for the blob.'],
+  LeaseIdMismatchWithContainerOperation: [
+    412,
+    'The lease ID specified did not match the lease ID for the container.',
+  ],
   LeaseIdMismatchWithLeaseOperation: [409, 'The lease ID specified did not match the lease ID for the blob.'],
   LeaseIdMissing: [
     412,
@@ -95,6 +99,7 @@ const ERRORS = {
   LeaseIsBrokenAndCannotBeRenewed: [409, 'The lease has been broken explicitly and cannot be renewed.'],
   LeaseLost: [412, 'A lease ID was specified, but the lease for the blob has expired.'],
   LeaseNotPresentWithBlobOperation: [412, 'There is currently no lease on the blob.'],
+  LeaseNotPresentWithContainerOperation: [412, 'There is currently no lease on the container.'],
   LeaseNotPresentWithLeaseOperation: [409, 'There is currently no lease on the blob.'],
   Md5Mismatch: [
     400,

@@ -1,6 +1,6 @@
 import { fail, type Failure } from './errors';
 
-/** A lease on a blob, see https://learn.microsoft.com/rest/api/storageservices/lease-blob. Times in milliseconds. */
+/** A lease on a blob or a container, see https://learn.microsoft.com/rest/api/storageservices/lease-blob. Times in milliseconds. */
 export interface Lease {
   readonly id: string;
   /** Seconds, or -1 for one that never ends. */
@@ -13,7 +13,7 @@ export interface Lease {
 
 export type LeaseState = 'available' | 'leased' | 'expired' | 'breaking' | 'broken';
 
-/** The state of a blob's lease at `now`. */
+/** The state of a lease at `now`. */
 export function leaseState(lease: Lease | undefined, now: number): LeaseState {
   if (!lease) return 'available';
   if (lease.breaks !== undefined) return now < lease.breaks ? 'breaking' : 'broken';
@@ -26,7 +26,7 @@ export function isLocked(lease: Lease | undefined, now: number): boolean {
   return state === 'leased' || state === 'breaking';
 }
 
-/** Lease headers of a blob's properties. */
+/** Lease headers of the properties of a blob or a container. */
 export function leaseHeaders(lease: Lease | undefined, now: number): Record<string, string | undefined> {
   const state = leaseState(lease, now);
   return {
@@ -62,6 +62,27 @@ export function refuseRead(
   now: number,
 ): Failure | undefined {
   return given === undefined ? undefined : refuseWrite(lease, given, now);
+}
+
+/** As {@link refuseRead}, of an operation on a container. */
+export function refuseContainerRead(
+  lease: Lease | undefined,
+  given: string | undefined,
+  now: number,
+): Failure | undefined {
+  if (given === undefined) return undefined;
+  if (!isLocked(lease, now)) return fail('LeaseNotPresentWithContainerOperation');
+  return sameLease(lease, given) ? undefined : fail('LeaseIdMismatchWithContainerOperation');
+}
+
+/** Why a container may not be deleted with this lease id, if so. */
+export function refuseContainerDelete(
+  lease: Lease | undefined,
+  given: string | undefined,
+  now: number,
+): Failure | undefined {
+  if (given === undefined && isLocked(lease, now)) return fail('LeaseIdMissing');
+  return refuseContainerRead(lease, given, now);
 }
 
 /** The lease that a blob keeps after a write: one that has ended is forgotten, so that it cannot be renewed. */

@@ -2,11 +2,13 @@ import type { SasNeed } from './auth/sas';
 import { resolveCopySource, type Endpoint } from './copy-source';
 import { failed } from './errors';
 import * as containers from './operations/containers';
-import { copyBlob } from './operations/copy-blob';
+import { copyBlob, type CopySource } from './operations/copy-blob';
 import { deleteBlob } from './operations/delete-blob';
+import { putBlobFromUrl, putBlockFromUrl } from './operations/from-url';
 import { getBlob, getBlobMetadata, getBlobProperties } from './operations/get-blob';
 import { getBlockList } from './operations/get-block-list';
 import { leaseBlob } from './operations/lease-blob';
+import { leaseContainer } from './operations/lease-container';
 import { listBlobs } from './operations/list-blobs';
 import { putBlob } from './operations/put-blob';
 import { putBlock } from './operations/put-block';
@@ -27,10 +29,13 @@ export interface Route {
   readonly run: Operation;
 }
 
-const copyFromSource: Operation = (store, request, endpoint) => {
-  const source = resolveCopySource(request, endpoint, store.now());
-  return failed(source) ? source : copyBlob(store, request, source);
-};
+type FromSource = (store: Store, request: BlobRequest, source: CopySource) => Promise<Outcome>;
+const withSource =
+  (run: FromSource): Operation =>
+  (store, request, endpoint) => {
+    const source = resolveCopySource(request, endpoint, store.now());
+    return failed(source) ? source : run(store, request, source);
+  };
 
 const account = (anyOf: string): SasNeed => ({ resource: 's', anyOf, serviceSas: false });
 const container = (anyOf: string, serviceSas = false): SasNeed => ({ resource: 'c', anyOf, serviceSas });
@@ -56,11 +61,14 @@ const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['GET container container metadata', { need: container('r'), run: containers.getContainerProperties }],
   ['HEAD container container metadata', { need: container('r'), run: containers.getContainerProperties }],
   ['PUT container container metadata', { need: container('w'), run: containers.setContainerMetadata }],
+  ['PUT container container lease', { need: container('wd'), run: leaseContainer }],
   ['GET container container list', { need: container('l', true), run: listBlobs }],
 
   ['PUT blob', { need: blob('wc'), run: putBlob }],
-  ['PUT blob copy', { need: blob('wc'), run: copyFromSource }],
+  ['PUT blob copy', { need: blob('wc'), run: withSource(copyBlob) }],
+  ['PUT blob from-url', { need: blob('wc'), run: withSource(putBlobFromUrl) }],
   ['PUT blob block', { need: blob('wc'), run: putBlock }],
+  ['PUT blob block from-url', { need: blob('wc'), run: withSource(putBlockFromUrl) }],
   ['PUT blob blocklist', { need: blob('wc'), run: putBlockList }],
   ['GET blob blocklist', { need: blob('r'), run: getBlockList }],
   ['GET blob', { need: blob('r'), run: getBlob }],

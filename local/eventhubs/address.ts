@@ -1,24 +1,25 @@
 import { refusal, type Refusal } from './conditions';
+import { MAX_PUBLISHER_BYTES } from './limits';
 import type { Hub, Namespace } from './namespace';
 import type { Partition } from './partition';
 import type { ReaderGroup } from './readers';
 
 const PUBLISH = /^\/?([^/]+?)(?:\/partitions\/([^/]*))?\/?$/i;
 const RECEIVE = /^\/?([^/]+)\/consumergroups\/([^/]+)\/partitions\/([^/]*)\/?$/i;
-const PUBLISHER_POLICY = /^\/?[^/]+\/publishers\//i;
+const PUBLISHER = /^\/?([^/]+)\/publishers\/([^/]+)\/?$/i;
 const WRONG_FORM =
   'Invalid EventHub address. It must be either of the following. Sender: <EventHubName>. Partition Sender: <EventHubName>/Partitions/<PartitionNumber>. Partition Receiver: <EventHubName>/ConsumerGroups/<ConsumerGroupName>/Partitions/<PartitionNumber>.';
 
-/** Where a publishing link goes; without a partition, events are routed one by one. */
+/** Where a publishing link goes; without a partition, events are routed one by one, those of a publisher by its name. */
 export interface PublishTarget {
   readonly hub: Hub;
   readonly partition: Partition | undefined;
+  readonly publisher?: string;
 }
 
 export function publishTarget(address: string, namespace: Namespace): PublishTarget | Refusal {
-  if (PUBLISHER_POLICY.test(address)) {
-    return refusal('amqp:not-implemented', 'Publisher policies are not implemented here.');
-  }
+  const policy = PUBLISHER.exec(address);
+  if (policy) return publisherTarget(policy[1] ?? '', policy[2] ?? '', namespace);
   const match = PUBLISH.exec(address);
   const [, name = '', id] = match ?? [];
   if (!match || id?.trim() === '') return refusal('com.microsoft:argument-error', WRONG_FORM);
@@ -26,6 +27,14 @@ export function publishTarget(address: string, namespace: Namespace): PublishTar
   if (!hub) return noEntity(name);
   const partition = id === undefined ? undefined : hub.partition(id);
   return partition && 'condition' in partition ? partition : { hub, partition };
+}
+
+function publisherTarget(name: string, publisher: string, namespace: Namespace): PublishTarget | Refusal {
+  if (Buffer.byteLength(publisher) > MAX_PUBLISHER_BYTES) {
+    return refusal('com.microsoft:argument-out-of-range', 'The name of the publisher is too long.');
+  }
+  const hub = namespace.hub(name);
+  return hub ? { hub, partition: undefined, publisher } : noEntity(name);
 }
 
 export interface ReceiveSource {

@@ -28,6 +28,7 @@ type FrameHandler = (frame: Frame) => void;
 
 export interface RheaReceiver extends Receiver {
   credit: number;
+  local: { attach: { offered_capabilities?: string; properties?: Record<string, unknown> } };
   _incomplete?: Incomplete;
   /** Set here: the delivery under way is to be refused, and why. */
   discarded?: 'oversize' | 'aborted';
@@ -38,6 +39,28 @@ export interface RheaReceiver extends Receiver {
 export interface RheaSender extends Sender {
   credit: number;
   local: { attach: { snd_settle_mode?: number; offered_capabilities?: string } };
+}
+
+interface DeferrableLink {
+  readonly state: { local_open: boolean; remote_open: boolean; open_requests: number };
+  open(): void;
+}
+
+/**
+ * Holds back the answer to an attach that was just received.
+ * @returns sends it, and tells whether the peer still has the link.
+ */
+export function deferAttach(receiver: RheaReceiver): () => boolean {
+  const link = receiver as unknown as DeferrableLink;
+  const { state } = link;
+  if (!state.local_open) throw new Error('This version of rhea is not supported.');
+  state.local_open = false;
+  state.open_requests -= 1;
+  return () => {
+    if (!state.remote_open) return false;
+    link.open();
+    return true;
+  };
 }
 
 export interface RheaSession extends Session {

@@ -28,6 +28,10 @@ export type Condition =
   | 'amqp:connection:forced'
   /** The peer broke the protocol. */
   | 'amqp:connection:framing-error'
+  /** The numbers of an idempotent producer do not follow those that were stored. */
+  | 'com.microsoft:out-of-order-sequence'
+  /** Another idempotent producer of the group claimed the partition with a higher owner level. */
+  | 'com.microsoft:producer-epoch-stolen'
   /** A malformed position, property or filter. */
   | 'com.microsoft:argument-error'
   /** No such partition. */

@@ -3,6 +3,7 @@ import { type Container, type EventContext, type link, message as codec, type Me
 import { log } from '../shared/log';
 import { publishTarget, receiveSource } from './address';
 import {
+  deferAttach,
   hardenConnection,
   hardenSession,
   hasTooManySessions,
@@ -15,19 +16,16 @@ import { Claims } from './cbs';
 import { type Condition, refusal, type Refusal } from './conditions';
 import type { Intake } from './intake';
 import { MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, MIN_PEER_FRAME_BYTES } from './limits';
+import { asksForNumbering, claimRequest, offerClaim, offerTracking, readerOptions } from './link-terms';
 import { type Answer, answerManagement } from './management';
 import type { Namespace } from './namespace';
 import { startOf } from './position';
-import { Publisher, type Published } from './publisher';
+import { type Destination, Publisher, type Published } from './publisher';
 import { Reader } from './reader';
 import type { SharedAccessKey } from './sas';
 
 const CBS = '$cbs';
 const MANAGEMENT = '$management';
-const EPOCH = 'com.microsoft:epoch';
-const RECEIVER_NAME = 'com.microsoft:receiver-name';
-const RUNTIME_METRIC = 'com.microsoft:enable-receiver-runtime-metric';
-const IDEMPOTENT_PRODUCER = 'com.microsoft:idempotent-producer';
 const REQUEST_CREDIT = 100;
 /** `setTimeout` takes no more. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -144,14 +142,30 @@ export class ClientConnection {
   private openPublisher(receiver: RheaReceiver, address: string): Refusal | undefined {
     const refused = this.unauthorized(address);
     if (refused) return refused;
-    if (asks(receiver, IDEMPOTENT_PRODUCER)) {
-      return refusal('amqp:not-implemented', 'Idempotent publishing is not implemented here.');
-    }
     const target = publishTarget(address, this.shared.namespace);
     if ('condition' in target) return target;
-    this.links.set(receiver, { address });
-    void new Publisher(receiver, target.hub, target.partition, this.shared, this.socket);
+    if (!asksForNumbering(receiver)) {
+      this.publishTo(receiver, address, target);
+      return undefined;
+    }
+    const { partition } = target;
+    if (!partition)
+      return refusal('com.microsoft:argument-error', 'Idempotent publishing needs a partition.');
+    const request = claimRequest(receiver);
+    if ('condition' in request) return request;
+    const answer = deferAttach(receiver);
+    void partition.claim(request).then((claim) => {
+      if (!('condition' in claim)) offerClaim(receiver, claim);
+      if (!answer()) return;
+      if ('condition' in claim) receiver.close(claim);
+      else this.publishTo(receiver, address, { ...target, producer: claim });
+    });
     return undefined;
+  }
+
+  private publishTo(receiver: RheaReceiver, address: string, to: Destination): void {
+    this.links.set(receiver, { address });
+    void new Publisher(receiver, to, this.shared, this.socket);
   }
 
   private answer(receiver: RheaReceiver, node: string, { message, delivery }: EventContext): void {
@@ -164,18 +178,18 @@ export class ClientConnection {
         ? this.claims.put(request, Date.now())
         : answerManagement(request, this.shared.namespace, (path) => this.claims.allow(path, Date.now()));
     if (node === CBS) this.watchExpiry();
-    this.reply(request, answer);
+    this.reply(request, answer, node === CBS ? 202 : 200);
   }
 
-  private reply(request: Message, answer: Answer): void {
+  private reply(request: Message, answer: Answer, success: number): void {
     const sender = this.connection.find_sender(
       (candidate: link) =>
         candidate.name === request.reply_to || candidate.target?.address === request.reply_to,
     ) as RheaSender | undefined;
     if (!sender || sender.credit <= 0) return;
     const isRefused = 'condition' in answer;
-    const code = isRefused ? (STATUS[answer.condition] ?? 500) : 200;
-    const description = isRefused ? answer.description : 'OK';
+    const code = isRefused ? (STATUS[answer.condition] ?? 500) : success;
+    const description = isRefused ? answer.description : success === 200 ? 'OK' : 'Accepted';
     sender.send({
       correlation_id: request.message_id,
       application_properties: {
@@ -214,7 +228,7 @@ export class ClientConnection {
       reader.close();
       return stolen;
     }
-    if (options.isTracking) sender.local.attach.offered_capabilities = RUNTIME_METRIC;
+    if (options.isTracking) offerTracking(sender);
     this.links.set(sender, { address, reader });
     if (typeof start === 'number') reader.start(start);
     else
@@ -276,25 +290,4 @@ export class ClientConnection {
     this.connection.close(why);
     setImmediate(() => this.socket.end());
   }
-}
-
-function readerOptions(
-  sender: RheaSender,
-): { name: string; epoch: number | undefined; isTracking: boolean } | Refusal {
-  const properties: Record<string, unknown> = sender.properties ?? {};
-  const epoch = properties[EPOCH];
-  const name = properties[RECEIVER_NAME];
-  if (epoch !== undefined && epoch !== null && !Number.isSafeInteger(epoch)) {
-    return refusal('com.microsoft:argument-error', 'The epoch must be an integer.');
-  }
-  return {
-    name: typeof name === 'string' ? name : 'nil',
-    epoch: typeof epoch === 'number' ? epoch : undefined,
-    isTracking: asks(sender, RUNTIME_METRIC),
-  };
-}
-
-function asks(link: link, capability: string): boolean {
-  const desired: unknown = link.desired_capabilities;
-  return Array.isArray(desired) ? desired.includes(capability) : desired === capability;
 }

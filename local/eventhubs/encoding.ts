@@ -126,6 +126,22 @@ export function mapEntries(buffer: Buffer, at: number): MapEntry[] {
   return entries;
 }
 
+/** The integer at `at`; undefined when it is something else, or beyond what a number holds exactly. */
+export function integerAt(buffer: Buffer, at: number): number | undefined {
+  skipPrimitive(buffer, at);
+  const code = byte(buffer, at);
+  if (code === 0x43 || code === 0x44) return 0;
+  if (code === 0x50 || code === 0x52 || code === 0x53) return buffer.readUInt8(at + 1);
+  if (code === 0x51 || code === 0x54 || code === 0x55) return buffer.readInt8(at + 1);
+  if (code === 0x60) return buffer.readUInt16BE(at + 1);
+  if (code === 0x61) return buffer.readInt16BE(at + 1);
+  if (code === 0x70) return buffer.readUInt32BE(at + 1);
+  if (code === 0x71) return buffer.readInt32BE(at + 1);
+  if (code !== 0x80 && code !== 0x81) return undefined;
+  const value = Number(code === 0x80 ? buffer.readBigUInt64BE(at + 1) : buffer.readBigInt64BE(at + 1));
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
 /** The symbol or string at `at`; undefined when it is something else. */
 export function textAt(buffer: Buffer, at: number): string | undefined {
   const code = byte(buffer, at);

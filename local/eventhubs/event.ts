@@ -1,4 +1,13 @@
-import { binaryAt, MalformedError, mapEntries, Section, sectionAt, skipValue, textAt } from './encoding';
+import {
+  binaryAt,
+  integerAt,
+  MalformedError,
+  mapEntries,
+  Section,
+  sectionAt,
+  skipValue,
+  textAt,
+} from './encoding';
 
 /** Message format of a batch: a message whose data sections are encoded messages. */
 export const BATCH_FORMAT = 0x80013700;
@@ -16,30 +25,42 @@ export interface IncomingEvent {
 }
 
 export interface Publication {
+  /** The numbering of each event, when it was asked for. */
+  readonly numbering: readonly (Numbering | undefined)[];
   readonly events: readonly IncomingEvent[];
   readonly partitionKey: string | undefined;
 }
 
-const SERVICE_KEYS = new Set(['x-opt-sequence-number', 'x-opt-offset', 'x-opt-enqueued-time']);
+const PUBLISHER = 'x-opt-publisher';
+const SERVICE_KEYS = new Set(['x-opt-sequence-number', 'x-opt-offset', 'x-opt-enqueued-time', PUBLISHER]);
 const NOTHING: Buffer = Buffer.alloc(0);
 
 /**
  * Takes a transferred message apart: one event, or a batch of them.
  * @throws {MalformedError} when a byte of it is no AMQP message.
  */
-export function parsePublication(message: Buffer, isBatch: boolean): Publication {
-  if (!isBatch) return { events: [parseEvent(message)], partitionKey: partitionKeyOf(message) };
-  const events: IncomingEvent[] = [];
+export function parsePublication(message: Buffer, isBatch: boolean, isNumbered: boolean): Publication {
+  const inner = isBatch ? messagesOf(message) : [message];
+  return {
+    events: inner.map(parseEvent),
+    numbering: isNumbered ? inner.map(numberingOf) : [],
+    partitionKey: partitionKeyOf(message),
+  };
+}
+
+/** The messages in a batch. */
+function messagesOf(message: Buffer): Buffer[] {
+  const messages: Buffer[] = [];
   for (let at = 0; at < message.length;) {
     const section = sectionAt(message, at);
     if (section.code === Section.data) {
       const { start, end } = binaryAt(message, section.value);
-      events.push(parseEvent(message.subarray(start, end)));
+      messages.push(message.subarray(start, end));
     }
     at = section.end;
   }
-  if (events.length === 0) throw new MalformedError('The batch holds no event.');
-  return { events, partitionKey: partitionKeyOf(message) };
+  if (messages.length === 0) throw new MalformedError('The batch holds no event.');
+  return messages;
 }
 
 function partitionKeyOf(message: Buffer): string | undefined {
@@ -89,6 +110,53 @@ function keptAnnotations(message: Buffer, value: number): { bytes: Buffer; count
       ? message.subarray(first.start, last.end)
       : Buffer.concat(kept.map(({ start, end }) => message.subarray(start, end)));
   return { bytes, count: kept.length };
+}
+
+/** The event with the name of the publisher that it came from, which is also its partition key. */
+export function withPublisher(event: IncomingEvent, publisher: string, hasKey: boolean): IncomingEvent {
+  const name = Buffer.from(publisher);
+  const value = Buffer.concat([Buffer.from([0xa1, name.length]), name]);
+  const added = [symbol(PUBLISHER), value, ...(hasKey ? [] : [symbol(PARTITION_KEY), value])];
+  return {
+    ...event,
+    annotations: Buffer.concat([event.annotations, ...added]),
+    annotationCount: event.annotationCount + added.length / 2,
+  };
+}
+
+/** What an idempotent producer writes on each event. */
+export interface Numbering {
+  readonly group: number;
+  readonly level: number;
+  readonly number: number;
+}
+
+/** How the official SDKs name these annotations, and the properties of the link. */
+export const PRODUCER_GROUP = 'com.microsoft:producer-id';
+export const PRODUCER_LEVEL = 'com.microsoft:producer-epoch';
+export const PRODUCER_NUMBER = 'com.microsoft:producer-sequence-number';
+
+/**
+ * The numbering in the annotations of an encoded message; undefined when it is missing or incomplete.
+ * @throws {MalformedError} when a byte of it is no AMQP message.
+ */
+export function numberingOf(message: Buffer): Numbering | undefined {
+  for (let at = 0; at < message.length;) {
+    const section = sectionAt(message, at);
+    if (section.code === Section.messageAnnotations) {
+      const values = new Map(
+        mapEntries(message, section.value).map(({ key, value }) => [key, integerAt(message, value)]),
+      );
+      const group = values.get(PRODUCER_GROUP);
+      const level = values.get(PRODUCER_LEVEL);
+      const number = values.get(PRODUCER_NUMBER);
+      if (group === undefined || level === undefined || number === undefined) return undefined;
+      return { group, level, number };
+    }
+    if (section.code > Section.messageAnnotations) return undefined;
+    at = section.end;
+  }
+  return undefined;
 }
 
 /** Described map32 with its size and count still to be filled in. */

@@ -9,6 +9,12 @@ export const MAX_CONNECTIONS = 5_000;
 /** The service's default retention in the standard tier is at most 7 days, in milliseconds. */
 export const DEFAULT_RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
 
+/** Producer groups that a partition remembers; the one that was idle longest is forgotten first. */
+export const MAX_PRODUCER_GROUPS = 10_000;
+
+/** Longest name of a publisher, in bytes; it is a partition key: https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas */
+export const MAX_PUBLISHER_BYTES = 128;
+
 /** Frames that this endpoint accepts, in bytes (the service's own value). */
 export const MAX_FRAME_BYTES = 65_536;
 /** No peer may announce less: http://docs.oasis-open.org/amqp/core/v1.0/amqp-core-transport-v1.0.html#type-open */

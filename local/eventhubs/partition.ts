@@ -2,10 +2,12 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type DurableFile, type Files, isDiskFull } from '../shared/files';
 import { log } from '../shared/log';
+import { ClaimFile } from './claims';
 import { refusal, type Refusal } from './conditions';
 import { type IncomingEvent, storedSize, writeEvent } from './event';
 import { MAX_GROUP_BYTES, READ_CHUNK_BYTES } from './limits';
 import { AcknowledgedMark } from './mark';
+import { type Claim, type ClaimRequest, type NumberedSend, Producers } from './producers';
 import { RECORD_HEADER_BYTES, sealRecord } from './record';
 import { recoverSegments } from './recovery';
 import { encodeStart, type LastEvent, type Place, Segment, type Start } from './segment';
@@ -27,6 +29,8 @@ export interface Cursor {
 interface Append {
   readonly events: readonly IncomingEvent[];
   readonly bytes: number;
+  /** An idempotent producer sent it. */
+  readonly isNumbered: boolean;
   readonly settle: (refused: Refusal | undefined) => void;
 }
 
@@ -58,6 +62,7 @@ export class Partition {
     private active: Segment,
     private file: DurableFile,
     private readonly cache: TailCache,
+    private readonly producers: Producers,
   ) {}
 
   /** @throws {CorruptSegmentError} when acknowledged events are damaged or missing. */
@@ -66,7 +71,10 @@ export class Partition {
     await files.syncFolder(dirname(folder));
     const mark = await AcknowledgedMark.open(folder, files);
     try {
-      const segments = await recoverSegments(folder, files, mark.recovered);
+      const producers = new Producers(await ClaimFile.open(folder, files));
+      const segments = await recoverSegments(folder, files, mark.recovered, (send, time) =>
+        producers.recover(send, time),
+      );
       const newest = segments.at(-1);
       const opened = newest
         ? { segment: newest, file: await files.open(newest.path) }
@@ -74,7 +82,7 @@ export class Partition {
       if (!newest) segments.push(opened.segment);
       const { segment, file } = opened;
       const cache = new TailCache(options.cacheBytes);
-      return new Partition(folder, files, options, mark, segments, segment, file, cache);
+      return new Partition(folder, files, options, mark, segments, segment, file, cache, producers);
     } catch (error) {
       await mark.abandon();
       throw error;
@@ -98,15 +106,28 @@ export class Partition {
     return this.firstSequenceNumber === this.nextSequenceNumber;
   }
 
-  /** Appends the events together, all or none. Resolves when they are on disk, or with why they are not. */
-  append(events: readonly IncomingEvent[]): Promise<Refusal | undefined> {
+  /** An idempotent producer opens its link: where its numbers go on. */
+  claim(request: ClaimRequest): Promise<Claim | Refusal> {
+    return this.producers.claim(request);
+  }
+
+  /**
+   * Appends the events together, all or none; those of an idempotent producer only if their numbers follow.
+   * Resolves when they are on disk, or with why they are not.
+   */
+  append(events: readonly IncomingEvent[], send?: NumberedSend): Promise<Refusal | undefined> {
+    if (!send) return this.enqueue(events, false);
+    return this.producers.publish(send, () => this.enqueue(events, true));
+  }
+
+  private enqueue(events: readonly IncomingEvent[], isNumbered: boolean): Promise<Refusal | undefined> {
     if (this.closed) {
       return Promise.resolve(refusal('com.microsoft:server-busy', 'The endpoint is going down.'));
     }
     return new Promise((settle) => {
       let bytes = 0;
       for (const event of events) bytes += RECORD_HEADER_BYTES + storedSize(event);
-      this.queue.push({ events, bytes, settle });
+      this.queue.push({ events, bytes, isNumbered, settle });
       this.queuedBytes += bytes;
       // One turn later everything that the sockets delivered together is committed together.
       this.committing ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() =>
@@ -186,11 +207,12 @@ export class Partition {
     const time = Math.max(Date.now(), this.active.last?.time ?? 0);
     let sequenceNumber = firstSequenceNumber;
     let at = 0;
-    for (const { events } of appends) {
-      for (const event of events) {
+    for (const { events, isNumbered } of appends) {
+      for (const [index, event] of events.entries()) {
         const offset = this.active.offsetOf(this.active.end + at);
         const end = writeEvent(buffer, at + RECORD_HEADER_BYTES, event, { sequenceNumber, offset, time });
-        sealRecord(buffer, at, end, { sequenceNumber, time });
+        const isContinued = index < events.length - 1;
+        sealRecord(buffer, at, end, { sequenceNumber, time, isContinued, isNumbered });
         ends.push(end);
         at = end;
         sequenceNumber += 1;
@@ -268,6 +290,7 @@ export class Partition {
 
   /** Removes the segments whose newest event is older than the retention time. */
   async expire(now: number): Promise<void> {
+    this.producers.forgetBefore(now - this.options.retentionMs);
     const isOld = (segment: Segment): boolean => (segment.last?.time ?? now) < now - this.options.retentionMs;
     if (!this.committing && !this.closed && !this.active.isEmpty && isOld(this.active)) {
       this.committing = this.roll()

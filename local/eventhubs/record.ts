@@ -4,29 +4,34 @@ import { MAX_MESSAGE_BYTES } from './limits';
 
 /**
  * A record of a segment: `[length 4][crc 4][sequence number 8][time 8][message]`, numbers big-endian,
- * `length` being that of the message, the CRC-32 covering everything but itself.
+ * `length` being that of the message, the CRC-32 covering everything but itself. The two highest bits of the
+ * sequence number tell whether the next record belongs to the same send, and whether an idempotent producer sent it.
  */
 export const RECORD_HEADER_BYTES = 24;
 /** The annotations that the service adds come on top of what the sender may send. */
 export const MAX_RECORD_BYTES = MAX_MESSAGE_BYTES + 1_024;
+const CONTINUED_BIT = 0x8000_0000;
+const NUMBERED_BIT = 0x4000_0000;
+
 export interface RecordHead {
   /** With the header, in bytes. */
   readonly size: number;
   readonly sequenceNumber: number;
   /** Milliseconds since the epoch. */
   readonly time: number;
+  /** The next record belongs to the same send: both are there, or none. */
+  readonly isContinued: boolean;
+  /** An idempotent producer sent it: its annotations hold the producer's number. */
+  readonly isNumbered: boolean;
 }
 
 /** Completes a record whose message was already written after its header. */
-export function sealRecord(
-  target: Buffer,
-  start: number,
-  end: number,
-  head: { sequenceNumber: number; time: number },
-): void {
+export function sealRecord(target: Buffer, start: number, end: number, head: Omit<RecordHead, 'size'>): void {
   const length = end - start - RECORD_HEADER_BYTES;
   target.writeUInt32BE(length, start);
   writeUint64(target, head.sequenceNumber, start + 8);
+  const flags = (head.isContinued ? CONTINUED_BIT : 0) + (head.isNumbered ? NUMBERED_BIT : 0);
+  target.writeUInt32BE(target.readUInt32BE(start + 8) + flags, start + 8);
   writeUint64(target, head.time, start + 16);
   target.writeUInt32BE(crc32(target.subarray(start + 8, end), length), start + 4);
 }
@@ -46,9 +51,19 @@ export function readRecord(buffer: Buffer, at: number): RecordHead | undefined {
   if (crc32(buffer.subarray(at + 8, at + size), length) !== buffer.readUInt32BE(at + 4)) return undefined;
   return {
     size,
-    sequenceNumber: readUint64(buffer, at + 8),
+    sequenceNumber: sequenceNumberAt(buffer, at),
     time: readUint64(buffer, at + 16),
+    isContinued: (buffer.readUInt32BE(at + 8) & CONTINUED_BIT) !== 0,
+    isNumbered: (buffer.readUInt32BE(at + 8) & NUMBERED_BIT) !== 0,
   };
+}
+
+/** What the record at `at` claims as its sequence number, whole or not. */
+export function sequenceNumberAt(buffer: Buffer, at: number): number {
+  return (
+    (buffer.readUInt32BE(at + 8) & ~(CONTINUED_BIT | NUMBERED_BIT)) * 0x1_0000_0000 +
+    buffer.readUInt32BE(at + 12)
+  );
 }
 
 export function readUint64(buffer: Buffer, at: number): number {

@@ -2,20 +2,32 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DurableFile, Files } from '../shared/files';
 import { log } from '../shared/log';
-import { MAX_RECORD_BYTES, readRecord, readUint64, RECORD_HEADER_BYTES } from './record';
+import { numberingOf } from './event';
+import type { NumberedSend } from './producers';
+import {
+  MAX_RECORD_BYTES,
+  readRecord,
+  RECORD_HEADER_BYTES,
+  type RecordHead,
+  sequenceNumberAt,
+} from './record';
 import {
   CorruptSegmentError,
   decodeStart,
   Segment,
   SEGMENT_HEADER_BYTES,
+  type SegmentMark,
   sequenceNumberOfName,
 } from './segment';
 
 const SCAN_BYTES = 4 * 1024 * 1024;
 
+/** Hears of each send of an idempotent producer, in order, with its time (milliseconds since the epoch). */
+export type OnNumbered = (send: NumberedSend, time: number) => void;
+
 /**
  * Reads every segment of a partition and checks every record. What a crash left unfinished at the end of the
- * newest one is cut off; anything else that is wrong is an error, so that no acknowledged event is ever
+ * newest one is cut off, whole sends at a time; anything else that is wrong is an error, so that no acknowledged event is ever
  * dropped in silence.
  *
  * @param acknowledged logical offset up to which events are known to have been acknowledged.
@@ -25,12 +37,13 @@ export async function recoverSegments(
   folder: string,
   files: Files,
   acknowledged: number,
+  onNumbered: OnNumbered,
 ): Promise<Segment[]> {
   const names = (await readdir(folder)).filter((name) => sequenceNumberOfName(name) !== undefined).sort();
   const segments: Segment[] = [];
   for (const [index, name] of names.entries()) {
     const isNewest = index === names.length - 1;
-    const segment = await recoverSegment(folder, name, files, isNewest, acknowledged);
+    const segment = await recoverSegment(folder, name, files, { isNewest, acknowledged, onNumbered });
     if (!segment) continue;
     const before = segments.at(-1);
     if (before && before.nextSequenceNumber !== segment.start.sequenceNumber) {
@@ -42,12 +55,16 @@ export async function recoverSegments(
   return segments;
 }
 
+interface Circumstances {
+  readonly isNewest: boolean;
+  readonly acknowledged: number;
+}
+
 async function recoverSegment(
   folder: string,
   name: string,
   files: Files,
-  isNewest: boolean,
-  acknowledged: number,
+  { isNewest, acknowledged, onNumbered }: Circumstances & { onNumbered: OnNumbered },
 ): Promise<Segment | undefined> {
   const path = join(folder, name);
   const file = await files.open(path);
@@ -60,8 +77,8 @@ async function recoverSegment(
       throw new CorruptSegmentError(path, 0, 'the header is unreadable');
     }
     const segment = new Segment(folder, start, files);
-    const bad = await load(segment, file, size);
-    if (bad !== undefined) await cutTail(segment, file, size, isNewest, acknowledged);
+    const bad = await load(segment, file, size, onNumbered);
+    if (bad !== undefined) await cutTail(segment, file, { size, bad }, { isNewest, acknowledged });
     else if (isNewest && segment.offsetOf(segment.end) < acknowledged) throw cutOff(segment);
     // What a killed process wrote but did not sync is about to be shown to readers.
     if (isNewest) await file.datasync();
@@ -77,8 +94,17 @@ async function discard(path: string, folder: string, files: Files): Promise<unde
   return undefined;
 }
 
-/** Fills the segment with its whole records. Returns the position of the first that is not, if any. */
-async function load(segment: Segment, file: DurableFile, size: number): Promise<number | undefined> {
+/**
+ * Fills the segment with its whole sends. Returns the position of the first record that is not whole, if any: the
+ * end of the file when only the rest of a send is missing.
+ */
+async function load(
+  segment: Segment,
+  file: DurableFile,
+  size: number,
+  onNumbered: OnNumbered,
+): Promise<number | undefined> {
+  const sends = new Sends(segment, onNumbered);
   while (segment.end < size) {
     const from = segment.end;
     const buffer = await file.read(Math.min(SCAN_BYTES, size - from), from);
@@ -87,31 +113,66 @@ async function load(segment: Segment, file: DurableFile, size: number): Promise<
       const record = readRecord(buffer, at);
       if (!record || record.sequenceNumber !== segment.nextSequenceNumber) break;
       segment.add(record, from + at);
+      sends.add(record, buffer.subarray(at + RECORD_HEADER_BYTES, at + record.size));
       at += record.size;
     }
-    if (at === 0) return from;
+    if (at === 0) {
+      sends.dropRest();
+      return from;
+    }
   }
-  return undefined;
+  return sends.dropRest() ? size : undefined;
+}
+
+/** Puts records together to the sends they came in. */
+class Sends {
+  private whole: SegmentMark;
+  private first: number | undefined;
+
+  constructor(
+    private readonly segment: Segment,
+    private readonly onNumbered: OnNumbered,
+  ) {
+    this.whole = segment.mark();
+  }
+
+  add(record: RecordHead, message: Buffer): void {
+    const numbering = record.isNumbered ? numberingOf(message) : undefined;
+    this.first ??= numbering?.number;
+    if (record.isContinued) return;
+    if (numbering) {
+      const { group, level, number } = numbering;
+      this.onNumbered({ group, level, first: this.first ?? number, last: number }, record.time);
+    }
+    this.first = undefined;
+    this.whole = this.segment.mark();
+  }
+
+  /** Takes the last send back when its rest is missing. */
+  dropRest(): boolean {
+    if (this.segment.end === this.whole.end) return false;
+    this.segment.rewind(this.whole);
+    return true;
+  }
 }
 
 async function cutTail(
   segment: Segment,
   file: DurableFile,
-  size: number,
-  isNewest: boolean,
-  acknowledged: number,
+  { size, bad }: { size: number; bad: number },
+  { isNewest, acknowledged }: Circumstances,
 ): Promise<void> {
   const { path, end } = segment;
-  if (!isNewest) throw new CorruptSegmentError(path, end, 'an event does not match its checksum');
+  if (!isNewest) throw new CorruptSegmentError(path, bad, 'an event does not match its checksum');
   if (segment.offsetOf(end) < acknowledged) {
-    throw size - end < RECORD_HEADER_BYTES
+    throw size - bad < RECORD_HEADER_BYTES
       ? cutOff(segment)
-      : new CorruptSegmentError(path, end, 'an acknowledged event does not match its checksum');
+      : new CorruptSegmentError(path, bad, 'an acknowledged event does not match its checksum');
   }
-  const later = await findLater(segment, file, size);
+  const later = await findLater(segment, file, { size, from: bad + 1 });
   if (later !== undefined) {
     const why = `an event does not match its checksum, but whole ones follow at byte ${later}`;
-    throw new CorruptSegmentError(path, end, why);
+    throw new CorruptSegmentError(path, bad, why);
   }
   log('eventhubs', `${path}: cut off ${size - end} bytes that were never acknowledged, at byte ${end}`);
   await file.truncate(end);
@@ -126,12 +187,16 @@ function cutOff(segment: Segment): CorruptSegmentError {
 }
 
 /** Looks for a whole record after the end of the good ones: a sign of damage rather than of a torn write. */
-async function findLater(segment: Segment, file: DurableFile, size: number): Promise<number | undefined> {
-  for (let from = segment.end + 1; from < size; from += SCAN_BYTES) {
+async function findLater(
+  segment: Segment,
+  file: DurableFile,
+  { size, from: first }: { size: number; from: number },
+): Promise<number | undefined> {
+  for (let from = first; from < size; from += SCAN_BYTES) {
     const buffer = await file.read(Math.min(SCAN_BYTES + MAX_RECORD_BYTES, size - from), from);
     for (let at = 0; at < SCAN_BYTES && at + RECORD_HEADER_BYTES < buffer.length; at += 1) {
       // Cheap tests first: most positions are none of a record.
-      const ahead = readUint64(buffer, at + 8) - segment.nextSequenceNumber;
+      const ahead = sequenceNumberAt(buffer, at) - segment.nextSequenceNumber;
       if (ahead > 0 && ahead < size && readRecord(buffer, at)) return from + at;
     }
   }

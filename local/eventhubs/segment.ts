@@ -85,6 +85,8 @@ interface IndexEntry {
   readonly time: number;
 }
 
+export type SegmentMark = Pick<Segment, 'end' | 'last' | 'nextSequenceNumber'>;
+
 /** A position to go on reading from. */
 export interface Place {
   readonly sequenceNumber: number;
@@ -125,7 +127,7 @@ export class Segment {
   }
 
   /** Takes note of a synced record at `position`. */
-  add(record: RecordHead, position: number): void {
+  add(record: Pick<RecordHead, 'sequenceNumber' | 'time' | 'size'>, position: number): void {
     const { sequenceNumber, time, size } = record;
     const before = this.index.at(-1);
     if (!before || position - before.position >= INDEX_STEP_BYTES) {
@@ -134,6 +136,20 @@ export class Segment {
     this.last = { sequenceNumber, offset: this.offsetOf(position), time };
     this.nextSequenceNumber = sequenceNumber + 1;
     this.end = position + size;
+  }
+
+  /** What {@link rewind} goes back to. */
+  mark(): SegmentMark {
+    const { end, last, nextSequenceNumber } = this;
+    return { end, last, nextSequenceNumber };
+  }
+
+  /** Forgets the records that were added since the mark. */
+  rewind({ end, last, nextSequenceNumber }: SegmentMark): void {
+    this.end = end;
+    this.last = last;
+    this.nextSequenceNumber = nextSequenceNumber;
+    while ((this.index.at(-1)?.position ?? 0) >= end) this.index.pop();
   }
 
   /** Messages from `from` on: at least one if there is one, at most `count` and about {@link READ_CHUNK_BYTES}. */

@@ -1,6 +1,14 @@
 import { checkRead, readConditions } from '../conditions';
 import { fail, failed, type Failure } from '../errors';
 import { findContainer, metadataHeaders, readMetadata, readNumber } from '../inputs';
+import {
+  isLocked,
+  leaseHeaders,
+  leaseKind,
+  leaseState,
+  refuseContainerDelete,
+  refuseContainerRead,
+} from '../lease';
 import { MAX_LIST_RESULTS } from '../limits';
 import { stateHeaders, type BlobRequest, type Outcome } from '../protocol';
 import type { Store } from '../store/store';
@@ -31,6 +39,8 @@ export async function deleteContainer(store: Store, request: BlobRequest): Promi
     const container = findContainer(store, request);
     if (failed(container)) return container;
     if (checkRead(conditions, container)) return fail('ConditionNotMet');
+    const refused = refuseContainerDelete(container.lease, request.header('x-ms-lease-id'), store.now());
+    if (refused) return refused;
     store.containers.delete(container.id);
     return undefined;
   });
@@ -43,12 +53,13 @@ export async function deleteContainer(store: Store, request: BlobRequest): Promi
 export function getContainerProperties(store: Store, request: BlobRequest): Outcome {
   const container = findContainer(store, request);
   if (failed(container)) return container;
+  const refused = refuseContainerRead(container.lease, request.header('x-ms-lease-id'), store.now());
+  if (refused) return refused;
   return {
     status: 200,
     headers: {
       ...stateHeaders(container),
-      'x-ms-lease-state': 'available',
-      'x-ms-lease-status': 'unlocked',
+      ...leaseHeaders(container.lease, store.now()),
       'x-ms-has-immutability-policy': 'false',
       'x-ms-has-legal-hold': 'false',
       ...metadataHeaders(container.metadata),
@@ -66,6 +77,8 @@ export async function setContainerMetadata(store: Store, request: BlobRequest): 
     const container = findContainer(store, request);
     if (failed(container)) return container;
     if (checkRead(conditions, container)) return fail('ConditionNotMet');
+    const refused = refuseContainerRead(container.lease, request.header('x-ms-lease-id'), store.now());
+    if (refused) return refused;
     const state = { etag: store.newEtag(), modified: store.now() };
     store.containers.update(container.id, state.etag, state.modified, metadata);
     return state;
@@ -73,12 +86,15 @@ export async function setContainerMetadata(store: Store, request: BlobRequest): 
   return failed(changed) ? changed : { status: 200, headers: stateHeaders(changed) };
 }
 
-function containerXml(container: ContainerRecord, withMetadata: boolean): string {
+function containerXml(container: ContainerRecord, withMetadata: boolean, now: number): string {
+  const { lease } = container;
+  const state = leaseState(lease, now);
   const properties =
     element('Last-Modified', new Date(container.modified).toUTCString()) +
     element('Etag', `"${container.etag}"`) +
-    element('LeaseStatus', 'unlocked') +
-    element('LeaseState', 'available') +
+    element('LeaseStatus', isLocked(lease, now) ? 'locked' : 'unlocked') +
+    element('LeaseState', state) +
+    element('LeaseDuration', lease && state === 'leased' ? leaseKind(lease) : undefined) +
     element('HasImmutabilityPolicy', 'false') +
     element('HasLegalHold', 'false');
   return (
@@ -105,7 +121,7 @@ export function listContainers(store: Store, request: BlobRequest): Outcome {
     (limit === undefined ? '' : element('MaxResults', limit)) +
     `<Containers>${found
       .slice(0, max)
-      .map((one) => containerXml(one, withMetadata))
+      .map((one) => containerXml(one, withMetadata, store.now()))
       .join('')}</Containers>` +
     element('NextMarker', next ? writeMarker(next.name) : '');
   return {

@@ -38,6 +38,10 @@ const SCHEMA = `
   PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
+/** What came after the first stores were made; it needs no other version, as those who do not know it can leave it alone. */
+const ADDITIONS =
+  'CREATE TABLE IF NOT EXISTS container_leases (container INTEGER PRIMARY KEY, lease TEXT NOT NULL) STRICT;';
+
 function pragma(db: DatabaseSync, name: string): unknown {
   const row = db.prepare(`PRAGMA ${name}`).get();
   return row ? Object.values(row)[0] : undefined;
@@ -97,6 +101,7 @@ export function openDatabase(file: string): Database {
     db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA cache_size = ${CACHE_SIZE}`);
     db.exec('BEGIN EXCLUSIVE');
     if (pragma(db, 'schema_version') === 0) db.exec(SCHEMA);
+    db.exec(ADDITIONS);
     db.exec('COMMIT');
     return database;
   } catch (error) {

@@ -10,6 +10,7 @@ export interface ContainerRecord {
   /** Milliseconds since the epoch, as all times of the store. */
   readonly modified: number;
   readonly metadata: Metadata;
+  readonly lease: Lease | undefined;
 }
 
 /** The headers that a blob keeps and gives back, and the outcome of the copy that made it. */
@@ -51,6 +52,7 @@ function toContainer(row: Row): ContainerRecord {
   return {
     ...(row as unknown as ContainerRecord),
     metadata: JSON.parse(row['metadata'] as string) as Metadata,
+    lease: row['lease'] === null ? undefined : (JSON.parse(row['lease'] as string) as Lease),
   };
 }
 
@@ -76,19 +78,24 @@ export class Containers {
   private readonly updateRow: StatementSync;
   private readonly deleteRow: StatementSync;
   private readonly range: StatementSync;
+  private readonly putLease: StatementSync;
+  private readonly dropLease: StatementSync;
   private readonly addGarbage: StatementSync;
   private readonly firstGarbage: StatementSync;
   private readonly dropGarbage: StatementSync;
 
   constructor(db: DatabaseSync) {
-    this.byName = db.prepare('SELECT * FROM containers WHERE name = ?');
+    const all = 'SELECT * FROM containers LEFT JOIN container_leases ON container = id';
+    this.byName = db.prepare(`${all} WHERE name = ?`);
     this.idByName = db.prepare('SELECT id FROM containers WHERE name = ?');
     this.insertRow = db.prepare(
       'INSERT INTO containers (name, etag, modified, metadata) VALUES (?, ?, ?, ?)',
     );
     this.updateRow = db.prepare('UPDATE containers SET etag = ?, modified = ?, metadata = ? WHERE id = ?');
     this.deleteRow = db.prepare('DELETE FROM containers WHERE id = ?');
-    this.range = db.prepare('SELECT * FROM containers WHERE name >= ? ORDER BY name LIMIT ?');
+    this.range = db.prepare(`${all} WHERE name >= ? ORDER BY name LIMIT ?`);
+    this.putLease = db.prepare('INSERT OR REPLACE INTO container_leases VALUES (?, ?)');
+    this.dropLease = db.prepare('DELETE FROM container_leases WHERE container = ?');
     this.addGarbage = db.prepare('INSERT INTO garbage VALUES (?)');
     this.firstGarbage = db.prepare('SELECT container FROM garbage LIMIT 1');
     this.dropGarbage = db.prepare('DELETE FROM garbage WHERE container = ?');
@@ -112,9 +119,15 @@ export class Containers {
     this.updateRow.run(etag, modified, JSON.stringify(metadata), id);
   }
 
+  setLease(id: number, lease: Lease | undefined): void {
+    if (lease) this.putLease.run(id, JSON.stringify(lease));
+    else this.dropLease.run(id);
+  }
+
   /** Removes the container at once; what it held is removed later, in small steps. */
   delete(id: number): void {
     this.deleteRow.run(id);
+    this.dropLease.run(id);
     this.addGarbage.run(id);
   }
 

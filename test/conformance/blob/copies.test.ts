@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { BlobSASPermissions, BlockBlobClient } from '@azure/storage-blob';
 import { content, onEachBackend, refusal } from './backends';
 
@@ -45,6 +46,76 @@ onEachBackend('copies', (context) => {
     expect((await target.getProperties()).metadata).toEqual({ from: 'copy' });
     const again = target.syncCopyFromURL(url, { conditions: { ifNoneMatch: '*' } });
     expect(await refusal(again)).toBe('409 BlobAlreadyExists');
+  });
+
+  describe('from the URL of another blob', () => {
+    const sourceOf = async (name: string, size: number) => {
+      const source = blobOf(name);
+      await source.upload(content(size), size, {
+        metadata: { from: 'source' },
+        blobHTTPHeaders: { blobContentType: 'text/csv', blobContentLanguage: 'de' },
+      });
+      const permissions = BlobSASPermissions.parse('r');
+      return { source, url: await source.generateSasUrl({ permissions, expiresOn: hour() }) };
+    };
+    const md5 = (data: Buffer) => createHash('md5').update(data).digest();
+
+    test.each([0, 100, 300_000])('a whole blob of %d bytes is put', async (size) => {
+      const { url } = await sourceOf(`url-source-${size}`, size);
+      const target = blobOf(`url-target-${size}`);
+      await target.syncUploadFromURL(url, { sourceContentMD5: md5(content(size)) });
+      expect((await target.downloadToBuffer()).equals(content(size))).toBe(true);
+      expect(await target.getProperties()).toMatchObject({
+        contentType: 'text/csv',
+        contentLanguage: 'de',
+        contentMD5: md5(content(size)),
+      });
+      await target.syncUploadFromURL(url, {
+        copySourceBlobProperties: false,
+        blobHTTPHeaders: { blobContentLanguage: 'fr' },
+        metadata: { mine: 'yes' },
+      });
+      expect(await target.getProperties()).toMatchObject({
+        contentType: 'application/octet-stream',
+        contentLanguage: 'fr',
+        metadata: { mine: 'yes' },
+      });
+    });
+
+    test('blocks are put, of parts of it', async () => {
+      const { source, url } = await sourceOf('url-blocks', 200_000);
+      const target = blobOf('url-blocks-target');
+      const ids = ['0', '1', '2'].map((id) => Buffer.from(id).toString('base64'));
+      await target.stageBlockFromURL(ids[0]!, url, 0, 150_000);
+      await target.stageBlockFromURL(ids[1]!, url, 150_000);
+      await target.stageBlockFromURL(ids[2]!, url, 5, 10, {
+        sourceContentMD5: md5(content(200_000).subarray(5, 15)),
+      });
+      await target.commitBlockList(ids);
+      await source.delete();
+      const data = content(200_000);
+      const expected = Buffer.concat([data, data.subarray(5, 15)]);
+      expect((await target.downloadToBuffer()).equals(expected)).toBe(true);
+    });
+
+    test('what is wrong is refused', async () => {
+      const { source, url } = await sourceOf('url-wrong', 100);
+      const target = blobOf('url-wrong-target');
+      const id = Buffer.from('0').toString('base64');
+      const sourceConditions = { ifMatch: '"0x8D00000000000000"' };
+      const wrongMd5 = { sourceContentMD5: Buffer.alloc(16) };
+      expect(await refusal(target.syncUploadFromURL(url, { sourceConditions }))).toBe(
+        '412 SourceConditionNotMet',
+      );
+      expect(await refusal(target.syncUploadFromURL(url, wrongMd5))).toBe('400 Md5Mismatch');
+      expect(await refusal(target.stageBlockFromURL(id, url, 0, 100, wrongMd5))).toBe('400 Md5Mismatch');
+      expect(await refusal(target.stageBlockFromURL(id, url, 100, 10))).toMatch(/^416 /);
+      const conditions = { ifMatch: '"0x8D00000000000000"' };
+      expect(await refusal(target.syncUploadFromURL(url, { conditions }))).toMatch(/^412 /);
+      await source.delete();
+      expect(await refusal(target.syncUploadFromURL(url))).toMatch(/^404 /);
+      expect(await target.exists()).toBe(false);
+    });
   });
 
   test('onto themselves and onto earlier copies lose nothing', async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { onEachBackend, refusal } from './backends';
+import { all, onEachBackend, refusal } from './backends';
 
 onEachBackend('leases', (context) => {
   const fresh = async () => {
@@ -61,5 +61,38 @@ onEachBackend('leases', (context) => {
     expect((await blob.getProperties()).leaseState).toBe('broken');
     await blob.upload('y', 1);
     await blob.getBlobLeaseClient().acquireLease(15);
+  });
+});
+
+onEachBackend('leases on containers', (context) => {
+  test('keep others from deleting them, and from nothing else', async () => {
+    const container = context().service.getContainerClient(`headwater-${randomUUID()}`);
+    await container.create();
+    const lease = container.getBlobLeaseClient();
+    const { leaseId } = await lease.acquireLease(60);
+    expect(await container.getProperties()).toMatchObject({
+      leaseState: 'leased',
+      leaseStatus: 'locked',
+      leaseDuration: 'fixed',
+    });
+    const [listed] = await all(context().service.listContainers({ prefix: container.containerName }));
+    expect(listed?.properties).toMatchObject({ leaseState: 'leased', leaseDuration: 'fixed' });
+    await container.getBlockBlobClient('free').upload('x', 1);
+    await container.setMetadata({ a: '1' });
+    expect(await refusal(container.delete())).toBe('412 LeaseIdMissing');
+    const wrong = { conditions: { leaseId: randomUUID() } };
+    expect(await refusal(container.delete(wrong))).toBe('412 LeaseIdMismatchWithContainerOperation');
+    expect(await refusal(container.setMetadata({}, wrong))).toBe('412 LeaseIdMismatchWithContainerOperation');
+    const other = container.getBlobLeaseClient();
+    expect(await refusal(other.acquireLease(15))).toBe('409 LeaseAlreadyPresent');
+    await lease.renewLease();
+    expect((await lease.breakLease(0)).leaseTime).toBe(0);
+    expect((await container.getProperties()).leaseState).toBe('broken');
+    await other.acquireLease(-1);
+    await other.releaseLease();
+    expect(await refusal(container.delete({ conditions: { leaseId: leaseId! } }))).toBe(
+      '412 LeaseNotPresentWithContainerOperation',
+    );
+    await container.delete();
   });
 });

@@ -5,9 +5,5 @@ export const standing: Standing = {
     { what: 'Deleting a container', reason: 'Nobody needs to wait for the name.' },
     { what: 'Containers are private', reason: 'As on an account that forbids public access.' },
   ],
-  notImplemented: [
-    'append blobs, page blobs',
-    'snapshots, versions, soft delete, tags',
-    'leases on containers',
-  ],
+  notImplemented: ['append blobs, page blobs', 'snapshots, versions, soft delete, tags', 'container ACLs'],
 };

@@ -1,7 +1,8 @@
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { type Connection, create_container } from 'rhea';
-import { Endpoint } from './support';
+import { CREDENTIAL, Endpoint } from './support';
 
 let endpoint: Endpoint;
 beforeAll(async () => {
@@ -83,6 +84,38 @@ test('without a token nothing can be opened', async () => {
   );
   const source = 'orders/ConsumerGroups/$Default/Partitions/0';
   expect(await refusal(await open(), (connection) => void connection.open_receiver(source))).toBe(
+    'amqp:unauthorized-access',
+  );
+});
+
+test('a token that is refused can be corrected on the same connection', async () => {
+  const connection = await open();
+  const replies = connection.open_receiver({ source: '$cbs', name: 'reply', target: 'reply' });
+  const requests = connection.open_sender('$cbs');
+  await Promise.all([once(replies, 'receiver_open'), once(requests, 'sendable')]);
+  const name = `sb://127.0.0.1:${endpoint.port}/orders`;
+  const expiry = Math.floor(Date.now() / 1000) + 60;
+  const put = async (key: string): Promise<unknown> => {
+    const sr = encodeURIComponent(name);
+    const signature = createHmac('sha256', key).update(`${sr}\n${expiry}`).digest('base64');
+    const answer = once(replies, 'message') as Promise<
+      [{ message: { application_properties: Record<string, unknown> } }]
+    >;
+    requests.send({
+      message_id: key,
+      reply_to: 'reply',
+      application_properties: { operation: 'put-token', type: 'servicebus.windows.net:sastoken', name },
+      body: `SharedAccessSignature sr=${sr}&sig=${encodeURIComponent(signature)}&se=${expiry}&skn=${CREDENTIAL.keyName}`,
+    });
+    const [{ message }] = await answer;
+    return message.application_properties['status-code'];
+  };
+  expect(await put('wrong')).toBe(401);
+  expect(await put(CREDENTIAL.key)).toBe(202);
+  const publisher = connection.open_sender('orders');
+  await once(publisher, 'sendable');
+  expect(await put('wrong')).toBe(401);
+  expect(await refusal(connection, () => void connection.open_sender('orders'))).toBe(
     'amqp:unauthorized-access',
   );
 });

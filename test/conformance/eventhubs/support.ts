@@ -2,6 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  EventHubBufferedProducerClient,
+  type EventHubBufferedProducerClientOptions,
   EventHubConsumerClient,
   EventHubProducerClient,
   type EventPosition,
@@ -21,14 +23,86 @@ export const CREDENTIAL = { keyName: 'RootManageSharedAccessKey', key: 'c2VjcmV0
 export const ONCE = { retryOptions: { maxRetries: 0, timeoutInMs: 15_000 } };
 export const HUBS = { orders: { partitions: 4, consumerGroups: ['audit'] } };
 
-/** An endpoint with a folder of its own, and the clients made for it; all of it goes with `dispose`. */
-export class Endpoint {
+/** Makes clients of a hub, and closes them. */
+export class Clients {
   private readonly clients: { close(): Promise<void> }[] = [];
+  constructor(
+    /** Where the hub is, as its port is now. */
+    readonly connectionString: () => string,
+    readonly hub: string,
+  ) {}
+
+  producer(hub = this.hub, connectionString = this.connectionString()): EventHubProducerClient {
+    return this.closedLater(new EventHubProducerClient(connectionString, hub, ONCE));
+  }
+
+  consumer(
+    group = '$Default',
+    hub = this.hub,
+    connectionString = this.connectionString(),
+  ): EventHubConsumerClient {
+    return this.closedLater(new EventHubConsumerClient(group, connectionString, hub, ONCE));
+  }
+
+  /** A producer that numbers its events. The SDK offers that to its buffered producer only. */
+  idempotentProducer(partitions: Record<string, PublishingOptions> = {}): IdempotentProducer {
+    const client = this.producer() as unknown as IdempotentProducer;
+    client._enableIdempotentRetries = true;
+    client._partitionOptions = partitions;
+    return client;
+  }
+
+  bufferedProducer(options: EventHubBufferedProducerClientOptions): EventHubBufferedProducerClient {
+    const client = new EventHubBufferedProducerClient(this.connectionString(), this.hub, {
+      ...ONCE,
+      ...options,
+    });
+    // Its timer outlives `close`, and would keep the process of the tests for 10 s.
+    (client as unknown as { _backgroundManagementInterval: number })._backgroundManagementInterval = 200;
+    return this.closedLater(client);
+  }
+
+  async closeClients(): Promise<void> {
+    await Promise.all(this.clients.splice(0).map((client) => client.close()));
+  }
+
+  private closedLater<T extends { close(): Promise<void> }>(client: T): T {
+    this.clients.push(client);
+    return client;
+  }
+}
+
+export interface PublishingOptions {
+  readonly ownerLevel?: number | undefined;
+  readonly producerGroupId?: number | undefined;
+  readonly startingSequenceNumber?: number | undefined;
+}
+
+/** What the producer client of the SDK keeps to itself. */
+export interface IdempotentProducer extends Pick<
+  EventHubProducerClient,
+  'sendBatch' | 'createBatch' | 'close'
+> {
+  _enableIdempotentRetries: boolean;
+  _partitionOptions: Record<string, PublishingOptions>;
+  getPartitionPublishingProperties(partitionId: string): Promise<{
+    isIdempotentPublishingEnabled: boolean;
+    partitionId: string;
+    ownerLevel?: number;
+    producerGroupId?: number;
+    lastPublishedSequenceNumber?: number;
+  }>;
+}
+
+/** An endpoint with a folder of its own, and the clients made for it; all of it goes with `dispose`. */
+export class Endpoint extends Clients {
   private constructor(
     readonly dataDir: string,
     private service: Service,
     private readonly options: Partial<EventHubsOptions>,
-  ) {}
+  ) {
+    super(() => eventHubsConnectionString({ port: this.port, ...CREDENTIAL }), 'orders');
+  }
 
   static async start(options: Partial<EventHubsOptions> = {}): Promise<Endpoint> {
     const dataDir = await mkdtemp(join(tmpdir(), 'eventhubs-'));
@@ -39,34 +113,18 @@ export class Endpoint {
     return this.service.port;
   }
 
-  connectionString(credential: { keyName: string; key: string } = CREDENTIAL): string {
-    return eventHubsConnectionString({ port: this.port, ...credential });
-  }
-
-  producer(hub = 'orders', connectionString = this.connectionString()): EventHubProducerClient {
-    const client = new EventHubProducerClient(connectionString, hub, ONCE);
-    this.clients.push(client);
-    return client;
-  }
-
-  consumer(
-    group = '$Default',
-    hub = 'orders',
-    connectionString = this.connectionString(),
-  ): EventHubConsumerClient {
-    const client = new EventHubConsumerClient(group, connectionString, hub, ONCE);
-    this.clients.push(client);
-    return client;
-  }
-
   /** Stops the endpoint and starts it again on the same data. */
   async restart(options: Partial<EventHubsOptions> = {}): Promise<void> {
     await this.stop();
+    await this.start(options);
+  }
+
+  async start(options: Partial<EventHubsOptions> = {}): Promise<void> {
     this.service = await open(this.dataDir, { ...this.options, ...options });
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.clients.splice(0).map((client) => client.close()));
+    await this.closeClients();
     await this.service.dispose();
   }
 
