@@ -11,8 +11,6 @@ export interface ChildrenOptions {
   live: Map<string, Instance>;
   nextInstance: () => number;
   nextInbox: () => number;
-  /** What is called without a version gets this one. */
-  version: string | null;
   /** Runs the first episode of a child. */
   begin: (child: Instance) => void;
   deliver: (parent: Instance, incoming: Incoming) => void;
@@ -51,7 +49,7 @@ export class Children {
 
   /** Takes the child's id, so that nobody else gets it; {@link abandon} gives it back. */
   conceive(parent: Instance, task: ChildTask): Birth {
-    const { clock, store, live, nextInstance, version: current } = this.options;
+    const { clock, store, live, nextInstance } = this.options;
     const taken = live.get(task.child);
     if (taken) return { parent, task, child: taken.status, replaces: undefined };
     const previous = store.find(task.child);
@@ -62,7 +60,7 @@ export class Children {
         seq: nextInstance(),
         id: task.child,
         name,
-        version: version ?? current,
+        version,
         input,
         execution: randomUUID().replaceAll('-', ''),
         generation: previous ? previous.generation + 1 : 0,

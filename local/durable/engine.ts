@@ -120,7 +120,6 @@ export class DurableEngine {
       live: this.live,
       nextInstance: () => ++this.lastInstance,
       nextInbox: () => ++this.lastInbox,
-      version: this.versions.current,
       begin: (child) => this.episodes.schedule(child),
       deliver,
       log: this.log,

@@ -43,7 +43,7 @@ export class Episodes {
   constructor(private readonly options: EpisodesOptions) {
     const { clock, log, store } = options;
     const warn = (instance: Instance, warnings: string[]): void => this.warn(instance, warnings);
-    this.planner = new Planner(clock, log, warn, options.maxActions, (instance) => store.episodes(instance));
+    this.planner = new Planner(clock, log, warn, options, (instance) => store.episodes(instance));
   }
 
   /** Runs an episode soon. What arrives in the same turn of the event loop goes into the same episode. */

@@ -14,6 +14,7 @@ import {
 import { findDifference } from './determinism';
 import { attempt, retryDelay, type Instance, type OpenTask } from './instance';
 import type { ContinueAsNew, EpisodeMessage, EpisodeReply, NewTask } from './runner';
+import type { VersionSettings } from './versions';
 import type { Decisions, Ending, EpisodeRow, NextExecution } from './store';
 
 type State = Extract<EpisodeReply, { kind: 'state' }>;
@@ -51,7 +52,7 @@ export class Planner {
     private readonly clock: Clock,
     private readonly log: (text: string) => void,
     private readonly warn: (instance: Instance, warnings: string[]) => void,
-    private readonly maxActions: number,
+    private readonly rules: { maxActions: number; versions: VersionSettings },
     private readonly episodes: (instance: number) => EpisodeRow[],
   ) {}
 
@@ -70,9 +71,10 @@ export class Planner {
       );
       return this.failure(instance, started, message);
     }
-    if (reply.nextId > this.maxActions) {
+    const { maxActions } = this.rules;
+    if (reply.nextId > maxActions) {
       const message =
-        `Maximum amount of orchestration actions (${this.maxActions}) has been reached. ` +
+        `Maximum amount of orchestration actions (${maxActions}) has been reached. ` +
         'This value can be configured in host.json file as MaxOrchestrationActions.';
       this.log(`Instance '${instance.id}' of '${instance.name}' failed. ${message}`);
       return this.failure(instance, started, `Orchestrator function '${instance.name}' failed: ${message}`);
@@ -144,6 +146,7 @@ export class Planner {
     if (task.kind === 'activity' || task.kind === 'child' || task.kind === 'retryAttempt') {
       const open = attempt(instance, task, at);
       if (open?.kind === 'activity') events.push(taskScheduled(open.id, open.name, at));
+      if (open?.kind === 'child') open.version ??= this.rules.versions.current;
       if (open?.kind === 'child') events.push(childCreated(open.id, open.name, open.version, open.child, at));
       return open;
     }
