@@ -19,8 +19,13 @@ class Local {
   readonly exited: Promise<unknown[]>;
   private readonly child: ChildProcess;
 
-  constructor(argv: readonly string[], environment: Record<string, string> = {}) {
-    this.child = spawn(process.execPath, [MAIN, ...argv], {
+  constructor(
+    argv: readonly string[],
+    environment: Record<string, string> = {},
+    command: readonly string[] = [process.execPath, MAIN],
+  ) {
+    const [program = '', ...first] = command;
+    this.child = spawn(program, [...first, ...argv], {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -89,6 +94,20 @@ test('one service alone, whose keys and data stay', async () => {
   expect((await third.exited)[0]).toBe(1);
   expect(third.stderr).toContain('already runs the local cloud');
   expect(await second.end('SIGTERM')).toBe(0);
+});
+
+test('ends with the shell that npm runs it in', async () => {
+  const shell = ['sh', '-c', '"$0" "$@"; exit $?', process.execPath, MAIN];
+  const one = new Local(
+    ['blob', '--port', '0', '--data', temporaryFolder()],
+    { npm_lifecycle_event: 'local' },
+    shell,
+  );
+  started.push(one);
+  await one.ready('blob');
+  // Its output ends with the last process that could write to it.
+  await one.end('SIGTERM');
+  expect(one.stderr).toContain('SIGTERM: stopping');
 });
 
 describe('an app with all of them', () => {
