@@ -6,6 +6,7 @@ import { APP_DIR, headwaterSettings, HUBS, requireNode24 } from './lib/app';
 import { DEFAULT_HUBS, LOCAL_USAGE, readLocalArguments, type LocalArguments } from './lib/local/arguments';
 
 const BAD_ARGUMENTS = 2;
+const PARENT_POLL_MS = 250;
 
 async function main(): Promise<void> {
   requireNode24();
@@ -22,9 +23,22 @@ function refuse(message: string): void {
   process.exitCode = BAD_ARGUMENTS;
 }
 
+/** npm hands SIGTERM to the shell between it and this process, which ends without a word. */
+function endWithNpm(): void {
+  if (process.env['npm_lifecycle_event'] !== 'local') return;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    process.kill(process.pid, 'SIGTERM');
+  }, PARENT_POLL_MS);
+  timer.unref();
+}
+
 async function run({ services, ports, data, app, noKeys, hubs }: LocalArguments): Promise<void> {
   const functions = services.includes('functions');
   const headwater = functions && app === undefined;
+  endWithNpm();
   const cloud = await startLocalCloud({
     stateDir: data,
     ports,

@@ -56,10 +56,10 @@ const head = (line: string, ...headers: string[]): string =>
   `${[line, 'Host: 127.0.0.1', ...headers].join('\r\n')}\r\n\r\n`;
 
 /** Any characters but those that end a line; of one byte each. */
-function junk({ integer }: Random, length: number): string {
+function junk(r: Random, length: number): string {
   return String.fromCharCode(
     ...Array.from({ length }, () => {
-      const code = integer(1, 255);
+      const code = r.integer(1, 255);
       return code === 10 || code === 13 ? 64 : code;
     }),
   );
@@ -120,16 +120,7 @@ const KINDS: Record<string, (r: Random) => Malformed> = {
   'a header that is none': (r) => ({
     bytes: head(
       'GET /api/hello HTTP/1.1',
-      r.pick([
-        'no colon',
-        ': no name',
-        'a b: c',
-        `x: ${'\0'}y`,
-        'x : y',
-        `x: a${'\r'}b`,
-        ' folded',
-        `\x7f${'\0'}: x`,
-      ]),
+      r.pick(['no colon', ': no name', 'a b: c', 'x: \0y', 'x : y', 'x: a\rb', ' folded', '\x7f\0: x']),
     ),
   }),
   'headers beyond all measure': (r) => ({
@@ -152,7 +143,7 @@ const KINDS: Record<string, (r: Random) => Malformed> = {
     bytes: head('POST /api/bytes HTTP/1.1', `Content-Length: ${r.integer(BODY_LIMIT + 1, 2 ** 40)}`),
   }),
   'a chunk that is none': (r) => ({
-    bytes: `${head('POST /api/bytes HTTP/1.1', 'Transfer-Encoding: chunked')}${r.pick(['zz\r\nhello\r\n', '5\r\nhelloX', '-5\r\nhello\r\n', 'ffffffffffffffffff\r\nx', '5\nhello', '\r\n', `5;${'\0'}\r\nhello\r\n`])}`,
+    bytes: `${head('POST /api/bytes HTTP/1.1', 'Transfer-Encoding: chunked')}${r.pick(['zz\r\nhello\r\n', '5\r\nhelloX', '-5\r\nhello\r\n', 'ffffffffffffffffff\r\nx', '5\nhello', '\r\n', '5;\0\r\nhello\r\n'])}`,
     cut: true,
   }),
   'a body that ends too early': (r) => ({
