@@ -21,12 +21,30 @@ function tokenOf(headers: IncomingHttpHeaders): URLSearchParams | undefined {
   }
 }
 
-/** Checks a master-key signature. Resource tokens and Entra ID tokens are not supported. */
+/** https://learn.microsoft.com/rest/api/cosmos-db/access-control-on-cosmosdb-resources#authorization-header */
+const MAX_SKEW_MS = 15 * 60_000;
+
+/** Whether a signature of `date` may be used `now`, in milliseconds since the epoch. */
+function checkDate(date: string, now: number): Failure | undefined {
+  const signed = Date.parse(date);
+  if (Number.isNaN(signed)) return fail('Unauthorized', 'The date of the request is no valid date.');
+  if (Math.abs(now - signed) <= MAX_SKEW_MS) return undefined;
+  return fail(
+    'Forbidden',
+    `The authorization token is not valid at the current time. Please create another token and retry (token time: ${new Date(signed).toUTCString()}, current server time: ${new Date(now).toUTCString()}).`,
+  );
+}
+
+/**
+ * Checks a master-key signature and its date against `now`, in milliseconds since the epoch. Resource tokens and Entra
+ * ID tokens are not supported.
+ */
 export function authorize(
   key: KeyObject,
   method: string,
   resource: SignedResource,
   headers: IncomingHttpHeaders,
+  now: number,
 ): Failure | undefined {
   const token = tokenOf(headers);
   const date = (header({ headers }, 'x-ms-date') ?? header({ headers }, 'date'))?.toLowerCase();
@@ -39,11 +57,16 @@ export function authorize(
   if (token.get('type') !== 'master') {
     return fail('Unauthorized', 'Only authorization with the account key is supported by this endpoint.');
   }
+  if (token.get('ver') !== '1.0') {
+    return fail('Unauthorized', 'The version of the authorization token is not known.');
+  }
   const given = Buffer.from(token.get('sig') ?? '', 'base64');
   for (const id of resource.ids) {
     const text = `${method.toLowerCase()}\n${resource.type}\n${id}\n${date}\n\n`;
     const expected = createHmac('sha256', key).update(text, 'utf8').digest();
-    if (given.length === expected.length && timingSafeEqual(given, expected)) return undefined;
+    if (given.length === expected.length && timingSafeEqual(given, expected)) {
+      return checkDate(date, now);
+    }
   }
   return fail(
     'Unauthorized',

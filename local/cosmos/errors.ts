@@ -7,6 +7,8 @@ export type ErrorCode =
   | 'BadRequest'
   /** 401: no credentials or a signature that does not match. */
   | 'Unauthorized'
+  /** 403: the signature matches, but was made too long ago. */
+  | 'Forbidden'
   /** 404: the resource, or its owner, does not exist. */
   | 'NotFound'
   /** 405: the path exists, the verb does not. */
@@ -19,10 +21,14 @@ export type ErrorCode =
   | 'PreconditionFailed'
   /** 413: the item or the request is too large. */
   | 'RequestEntityTooLarge'
+  /** 417: the request expects what no server can do. */
+  | 'ExpectationFailed'
   /** 424: another operation of the same batch failed. */
   | 'FailedDependency'
   /** 429: more request units than provisioned. */
   | 'TooManyRequests'
+  /** 431: more headers than any client sends. */
+  | 'RequestHeaderFieldsTooLarge'
   /** 500: a fault of this server. */
   | 'InternalServerError'
   /** 501: the real service can do it, this endpoint cannot. */
@@ -33,14 +39,17 @@ export type ErrorCode =
 const STATUS: Record<ErrorCode, number> = {
   BadRequest: 400,
   Unauthorized: 401,
+  Forbidden: 403,
   NotFound: 404,
   MethodNotAllowed: 405,
   Conflict: 409,
   Gone: 410,
   PreconditionFailed: 412,
   RequestEntityTooLarge: 413,
+  ExpectationFailed: 417,
   FailedDependency: 424,
   TooManyRequests: 429,
+  RequestHeaderFieldsTooLarge: 431,
   InternalServerError: 500,
   NotImplemented: 501,
   InsufficientStorage: 507,

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import { formatCharge } from './charge';
 import { fail, type Failure, type Outcome } from './errors';
@@ -64,6 +65,7 @@ export function tooLarge(): Failure {
 
 /** Parses a JSON body. */
 export function parseJson(body: Buffer): Outcome<unknown> {
+  if (!isUtf8(body)) return fail('BadRequest', 'The request body is not valid UTF-8.');
   try {
     return { ok: true, value: JSON.parse(body.toString('utf8')) as unknown };
   } catch {

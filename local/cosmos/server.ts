@@ -1,5 +1,5 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import type { Service } from '../shared/child';
 import { Database } from '../shared/database';
@@ -7,7 +7,7 @@ import { DiskFullError } from '../shared/files';
 import { listen, LOOPBACK } from '../shared/listen';
 import { log } from '../shared/log';
 import { authorize } from './auth';
-import { fail, ok, type Outcome } from './errors';
+import { fail, ok, type Failure, type Outcome } from './errors';
 import {
   asciiHeader,
   chargeOf,
@@ -24,6 +24,7 @@ import type { ServiceContext } from './operations/context';
 import { onDatabase, onDatabases } from './operations/databases';
 import { feedReply } from './operations/feed';
 import { onItem, onItems } from './operations/items';
+import { refuseMalformed } from './malformed';
 import { onOffer, onOffers } from './operations/offers';
 import { parseRoute, signedResource, type Route } from './routes';
 import { Catalog } from './store/catalog';
@@ -118,15 +119,25 @@ function failureOf(error: unknown): Reply {
   return failureReply(fail('InternalServerError', 'The request failed; see the log of this endpoint.'));
 }
 
+/** Refuses what no operation could make sense of. */
+function checkHeaders(request: CosmosRequest): Failure | undefined {
+  const count = header(request, 'x-ms-max-item-count');
+  if (count === undefined || count === '-1' || /^[1-9]\d{0,9}$/.test(count)) return undefined;
+  return fail('BadRequest', `The value "${count}" of the header x-ms-max-item-count is invalid.`);
+}
+
 async function answer(context: ServiceContext, key: KeyObject, incoming: IncomingMessage): Promise<Reply> {
   const { method = 'GET', url = '/', headers } = incoming;
   const body = await readBody(incoming);
-  const refused = authorize(key, method, signedResource(url), headers);
+  const host = header(incoming, 'host');
+  // Not the clock of the store: clients sign by the machine's.
+  const refused = authorize(key, method, signedResource(url), headers, Date.now());
   if (refused) return failureReply(refused);
   if (!body.ok) return failureReply(body);
-  const origin = `http://${header(incoming, 'host') ?? LOOPBACK}`;
+  if (host === undefined) return failureReply(fail('BadRequest', 'The request has no Host header.'));
+  const request: CosmosRequest = { method, headers, body: body.value, origin: `http://${host}` };
   const to = parseRoute(url);
-  const outcome = await route(context, { method, headers, body: body.value, origin }, to);
+  const outcome = checkHeaders(request) ?? (await route(context, request, to));
   const reply = outcome.ok ? outcome.value : failureReply(outcome);
   return { ...reply, headers: { ...containerHeaders(context, to), ...reply.headers } };
 }
@@ -168,7 +179,8 @@ export async function startCosmos(options: CosmosOptions): Promise<Service> {
   let requests = 0;
   // In hundredths, of which sums are exact.
   let charged = 0;
-  const server = createServer((incoming: IncomingMessage, response: ServerResponse) => {
+  // Without a Host header Node would answer by itself, without a body.
+  const server = createServer({ requireHostHeader: false }, (incoming, response) => {
     answer(context, key, incoming)
       .catch(failureOf)
       .then((reply) => {
@@ -182,6 +194,7 @@ export async function startCosmos(options: CosmosOptions): Promise<Service> {
       });
   });
   server.keepAliveTimeout = KEEP_ALIVE_MS;
+  refuseMalformed(server);
   let port: number;
   try {
     port = await listen(server, options.port, 'the Cosmos DB endpoint');

@@ -84,6 +84,27 @@ function normalizeIndexing(input: unknown): Outcome<JsonObject> {
   return ok(policy);
 }
 
+const isPolicy = (input: unknown): input is JsonObject | undefined | null =>
+  input === undefined || input === null || isJsonObject(input);
+
+/** Checks what is kept as it is given, and the retention of the change feed. */
+function checkPolicies(input: JsonObject): Failure | undefined {
+  for (const name of [
+    'indexingPolicy',
+    'conflictResolutionPolicy',
+    'vectorEmbeddingPolicy',
+    'geospatialConfig',
+  ]) {
+    if (!isPolicy(input[name])) return fail('BadRequest', `"${name}" must be an object.`);
+  }
+  const { changeFeedPolicy } = input;
+  const minutes = isPolicy(changeFeedPolicy) ? (changeFeedPolicy?.['retentionDuration'] ?? 0) : -1;
+  if (typeof minutes !== 'number' || !Number.isInteger(minutes) || minutes < 0) {
+    return fail('BadRequest', 'The retention of the change feed must be a whole number of minutes.');
+  }
+  return undefined;
+}
+
 // https://learn.microsoft.com/azure/cosmos-db/concepts-limits#per-container-limits
 const MAX_UNIQUE_KEYS = 10;
 const MAX_UNIQUE_PATHS = 16;
@@ -100,7 +121,8 @@ function checkUniqueKey(input: unknown): Outcome<UniqueKey> {
 }
 
 function checkUniqueKeys(input: unknown): Outcome<{ uniqueKeys: UniqueKey[] } | undefined> {
-  const keys = isJsonObject(input) ? (input['uniqueKeys'] ?? []) : [];
+  if (!isPolicy(input)) return fail('BadRequest', 'The policy of unique keys must be an object.');
+  const keys = input?.['uniqueKeys'] ?? [];
   if (!Array.isArray(keys) || keys.length > MAX_UNIQUE_KEYS) {
     return fail('BadRequest', `A container has at most ${MAX_UNIQUE_KEYS} unique keys.`);
   }
@@ -129,6 +151,8 @@ export function checkDefinition(input: unknown): Outcome<ContainerDefinition> {
   if (!partitionKey.ok) return partitionKey;
   const ttl = checkTtl(input['defaultTtl']);
   if (!ttl.ok) return ttl;
+  const policies = checkPolicies(input);
+  if (policies) return policies;
   const unique = checkUniqueKeys(input['uniqueKeyPolicy']);
   if (!unique.ok) return unique;
   if (Array.isArray(input['computedProperties']) && input['computedProperties'].length > 0) {

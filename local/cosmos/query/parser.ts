@@ -105,7 +105,9 @@ class Parser {
     }
     const orderBy = this.sortKeys();
     const offset = this.word('OFFSET') ? this.primary() : undefined;
-    const limit = this.word('LIMIT') ? this.primary() : undefined;
+    // One clause: neither stands without the other.
+    if (offset) this.expectWord('LIMIT');
+    const limit = offset && this.primary();
     return { selection, distinct, top, sources, where, groupBy, orderBy, offset, limit };
   }
 

@@ -18,6 +18,8 @@ const FIRST: Token = { row: null, value: undefined, at: 0, done: 0 };
 const isKey = (value: unknown): value is string | number =>
   typeof value === 'string' || typeof value === 'number';
 
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
 /** Reads `x-ms-continuation`; undefined when it is none of ours. */
 export function readToken(text: string | undefined): Token | undefined {
   if (text === undefined) return FIRST;
@@ -26,8 +28,8 @@ export function readToken(text: string | undefined): Token | undefined {
     const [row, at, done, value] = JSON.parse(Buffer.from(text.slice(1), 'base64').toString()) as unknown[];
     if (row !== null && !isKey(row)) return undefined;
     if (value !== undefined && !isKey(value)) return undefined;
-    if (!Number.isSafeInteger(at) || !Number.isSafeInteger(done)) return undefined;
-    return { row, value, at: at as number, done: done as number };
+    if (!isCount(at) || !isCount(done)) return undefined;
+    return { row, value, at, done };
   } catch {
     return undefined;
   }

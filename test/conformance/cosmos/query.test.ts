@@ -315,6 +315,8 @@ onEachBackend('queries', (endpoint) => {
       'SELECT * FROM c; DROP TABLE c',
       'SELECT * FROM c WHERE d.n = 1',
       'SELECT * FROM c JOIN t IN c.tags',
+      'SELECT * FROM c OFFSET 1',
+      'SELECT * FROM c LIMIT 1',
       'SELECT VALUE SUM(COUNT(1)) FROM c',
       'SELECT * FROM c WHERE COUNT(1) = 1',
       `SELECT * FROM c WHERE ${'('.repeat(5_000)}1${')'.repeat(5_000)}`,

@@ -11,12 +11,26 @@ export const standing: Standing = {
       what: 'An indexing policy is kept and shown, but has no effect',
       reason: 'Indexes are made as queries need them.',
     },
+    {
+      what: '**429** is answered only with `enforceThroughput` on',
+      reason: 'An app under development is not to wait for what it would pay for.',
+    },
+    {
+      what: 'The log of versions begins with its first reader',
+      reason: 'It costs each write as much again, and nobody can have a continuation from before.',
+    },
+    {
+      what: 'Distances are computed by Vincenty',
+      reason: 'The formula of the service is not published.',
+    },
   ],
   notImplemented: [
-    'the change feed with all versions and deletes',
-    'unique keys',
     'computed properties',
     'stored procedures, triggers, user-defined functions',
     'users, permissions and resource tokens',
+    'spatial functions other than the distance of points',
+    'vector and full-text functions',
+    'regular expressions (`REGEXMATCH`)',
+    'client encryption keys',
   ],
 };

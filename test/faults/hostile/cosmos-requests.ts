@@ -1,0 +1,451 @@
+import { createHmac } from 'node:crypto';
+import type { Random } from '../../../tools/lib/random';
+
+export const KEY = Buffer.from('a key for tests only').toString('base64');
+
+/** What is sent on one connection; `cut`: the sender goes away after it, in the middle of what it announced. */
+export interface Malformed {
+  readonly bytes: Buffer;
+  readonly cut?: boolean;
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+const QUERY = { 'content-type': 'application/query+json', 'x-ms-documentdb-isquery': 'True' };
+const BATCH = { ...JSON_TYPE, 'x-ms-cosmos-is-batch-request': 'true', 'x-ms-cosmos-batch-atomic': 'true' };
+const PARTITION = { 'x-ms-documentdb-partitionkey': '["p"]' };
+const FEED = { 'a-im': 'Incremental Feed' };
+const DOCS = '/dbs/db/colls/c/docs';
+const MINUTE = 60_000;
+
+/** The authorization of https://learn.microsoft.com/rest/api/cosmos-db/access-control-on-cosmosdb-resources. */
+function sign(method: string, path: string, date: string, key = KEY): string {
+  const parts = path.split('/').slice(1);
+  const isFeed = parts.length % 2 === 1;
+  const type = (isFeed ? parts.at(-1) : parts.at(-2)) ?? '';
+  const link = (isFeed ? parts.slice(0, -1) : parts).join('/');
+  const text = `${method.toLowerCase()}\n${type}\n${type === 'offers' ? link.slice(7) : link}\n${date.toLowerCase()}\n\n`;
+  const sig = createHmac('sha256', Buffer.from(key, 'base64')).update(text).digest('base64');
+  return encodeURIComponent(`type=master&ver=1.0&sig=${sig}`);
+}
+
+function http(line: string, headers: Headers, body: Buffer | string = ''): Buffer {
+  const content = Buffer.from(body as string, 'utf8');
+  const lines = Object.entries({
+    host: '127.0.0.1',
+    connection: 'close',
+    ...(content.length > 0 && { 'content-length': String(content.length) }),
+    ...headers,
+  }).map(([name, value]) => `${name}: ${value}`);
+  return Buffer.concat([Buffer.from(`${[line, ...lines].join('\r\n')}\r\n\r\n`, 'latin1'), content]);
+}
+
+/** A request with a good signature, unless `headers` have another one. */
+function signed(method: string, path: string, headers: Headers = {}, body: Buffer | string = ''): Malformed {
+  const date = new Date().toUTCString();
+  const own = { 'x-ms-date': date, authorization: sign(method, path, date), ...headers };
+  return { bytes: http(`${method} ${path} HTTP/1.1`, own, body) };
+}
+
+/** Any characters but those that end a line; of one byte each. */
+function junk(r: Random, length: number): string {
+  const code = (): number => r.integer(33, 126);
+  return String.fromCharCode(...Array.from({ length }, code));
+}
+
+/** Text of JSON that was cut off, or never was any. */
+function badJson(r: Random, good: object): Buffer | string {
+  const text = JSON.stringify(good);
+  return r.pick<() => Buffer | string>([
+    () => text.slice(0, r.integer(1, text.length - 1)),
+    () => `${text}${r.pick(['}', ']', ',', 'x', '{}'])}`,
+    () => text.replace('"', "'"),
+    () => text.replace(':', '='),
+    () => Buffer.concat([Buffer.from(text.slice(0, -2)), Buffer.of(0xff, 0xfe), Buffer.from('"}')]),
+    () => `<${junk(r, 20)}`,
+    () => '['.repeat(r.integer(5_000, 20_000)),
+    () => '{"id":'.repeat(r.integer(1_000, 9_000)),
+  ])();
+}
+
+function nested(levels: number): unknown {
+  let value: unknown = 'x'.repeat(300);
+  for (let n = 0; n < levels; n++) value = n % 2 === 0 ? [value] : { value };
+  return value;
+}
+
+const badItem = (r: Random): unknown =>
+  r.pick<unknown>([
+    null,
+    5,
+    'text',
+    [],
+    {},
+    { pk: 'p' },
+    { id: 5, pk: 'p' },
+    { id: '', pk: 'p' },
+    { id: 'a/b', pk: 'p' },
+    { id: 'a\\b', pk: 'p' },
+    { id: 'é'.repeat(600), pk: 'p' },
+    { id: 'new', pk: 'p', ttl: r.pick([0, -2, 1.5, null, 'x', 2 ** 31]) },
+    { id: 'new', pk: 'another' },
+    { id: 'new', pk: { nested: 1 } },
+    { id: 'new', pk: ['p'] },
+    { id: 'new', pk: 'p', nested: nested(r.integer(129, 1_000)) },
+  ]);
+
+const badOperation = (r: Random): unknown =>
+  r.pick<unknown>([
+    null,
+    5,
+    { op: 'explode', path: '/n', value: 1 },
+    { op: 'set', path: 'n', value: 1 },
+    { op: 'set', path: 7, value: 1 },
+    { op: 'set', path: '/id', value: 'other' },
+    { op: 'set', path: '/_etag', value: 'other' },
+    { op: 'incr', path: '/n', value: 'x' },
+    { op: 'incr', path: '/text', value: 1 },
+    { op: 'replace', path: '/missing/deep', value: 1 },
+    { op: 'remove', path: '/missing' },
+    { op: 'move', path: '/a', from: '/missing' },
+    { op: 'move', path: '/a' },
+    { op: 'add', path: `/list/${r.pick(['-1', '1e9', 'x', '9'])}`, value: 1 },
+  ]);
+
+const badQuery = (r: Random): string =>
+  r.pick([
+    'SELECT',
+    'SELECT * FROM c WHERE',
+    'SELECT * FROM c WHERE c.n =',
+    "SELECT * FROM c WHERE c.a = 'open",
+    'SELECT * FROM c; DROP TABLE items_1',
+    'SELECT * FROM c WHERE d.n = 1',
+    'SELECT VALUE SUM(COUNT(1)) FROM c',
+    'SELECT TOP x * FROM c',
+    'SELECT * FROM c OFFSET 1',
+    'SELECT * FROM c ORDER BY',
+    'SELECT * FROM c GROUP c.a',
+    'SELECT VALUE NOFUNCTION(1)',
+    'SELECT VALUE udf.f(1)',
+    `SELECT VALUE ${'('.repeat(r.integer(1, 9_000))}`,
+    `SELECT VALUE ${'NOT '.repeat(r.integer(3_000, 9_000))}`,
+    `SELECT VALUE ${'['.repeat(r.integer(1, 9_000))}`,
+    `SELECT * FROM c WHERE ) ${junk(r, r.integer(1, 80))}`,
+  ]);
+
+const badDefinition = (r: Random): unknown =>
+  r.pick<unknown>([
+    null,
+    [],
+    {},
+    { id: 7 },
+    { id: 'a/b' },
+    { id: 'x'.repeat(256) },
+    { id: 'n', partitionKey: 'pk' },
+    { id: 'n', partitionKey: {} },
+    { id: 'n', partitionKey: { paths: [] } },
+    { id: 'n', partitionKey: { paths: ['pk'] } },
+    { id: 'n', partitionKey: { paths: [7] } },
+    { id: 'n', partitionKey: { paths: ['/pk/*'] } },
+    { id: 'n', partitionKey: { paths: [`/"${'x/'.repeat(r.integer(1, 5_000))}`] } },
+    { id: 'n', partitionKey: { paths: ['/a', '/b', '/c', '/d'], kind: 'MultiHash' } },
+    { id: 'n', partitionKey: { paths: ['/pk'], kind: 'Range' } },
+    { id: 'n', partitionKey: { paths: ['/pk'], version: 3 } },
+    { id: 'n', partitionKey: { paths: ['/pk'] }, defaultTtl: 0 },
+    { id: 'n', partitionKey: { paths: ['/pk'] }, indexingPolicy: { indexingMode: 'perhaps' } },
+    { id: 'n', partitionKey: { paths: ['/pk'] }, indexingPolicy: { includedPaths: 'all' } },
+    { id: 'n', partitionKey: { paths: ['/pk'] }, indexingPolicy: 'none' },
+    { id: 'n', partitionKey: { paths: ['/pk'] }, uniqueKeyPolicy: { uniqueKeys: [{ paths: ['x'] }] } },
+    { id: 'n', partitionKey: { paths: ['/pk'] }, uniqueKeyPolicy: { uniqueKeys: 'x' } },
+    { id: 'n', partitionKey: { paths: ['/pk'] }, uniqueKeyPolicy: 5 },
+    { id: 'n', partitionKey: { paths: ['/pk'] }, changeFeedPolicy: { retentionDuration: 'long' } },
+    { id: 'n', partitionKey: { paths: ['/pk'] }, geospatialConfig: { type: 'Flat' } },
+    { id: 'n', partitionKey: { paths: ['/pk'] }, conflictResolutionPolicy: 5 },
+  ]);
+
+const badKey = (r: Random): string =>
+  r.pick(['[', '{}', '"p"', 'p', '["p","q"]', '[["p"]]', '[{"a":1}]', 'null', '[1e999', '']);
+
+const base64 = (text: string): string => `+${Buffer.from(text).toString('base64')}`;
+
+/** By name: each makes a request that has to be refused. */
+export const KINDS: Readonly<Record<string, (r: Random) => Malformed>> = {
+  'a key or a signature that is wrong': (r) => {
+    const date = new Date().toUTCString();
+    const good = sign('GET', DOCS, date);
+    const at = r.integer(20, good.length - 10);
+    const flipped = good[at] === 'a' ? 'b' : 'a';
+    const authorization = r.pick([
+      sign('GET', DOCS, date, Buffer.from(junk(r, r.integer(1, 64))).toString('base64')),
+      sign('POST', DOCS, date),
+      sign('GET', `${DOCS}/x`, date),
+      sign('GET', '/dbs/db/colls/h/docs', date),
+      sign('GET', DOCS, new Date(Date.now() - MINUTE).toUTCString()),
+      `${good.slice(0, at)}${flipped}${good.slice(at + 1)}`,
+      good.slice(0, at),
+      good.replace('master', r.pick(['resource', 'aad', ''])),
+      '%',
+      '%zz',
+      '',
+      `Bearer ${junk(r, 40)}`,
+      junk(r, r.integer(1, 4_000)),
+    ]);
+    return signed('GET', DOCS, { 'x-ms-date': date, authorization });
+  },
+  'a signature that has expired, or is not yet valid': (r) => {
+    const skew = r.pick([-1, 1]) * r.integer(16, 10_000_000) * MINUTE;
+    const date = new Date(Date.now() + skew).toUTCString();
+    return signed('GET', DOCS, { 'x-ms-date': date, authorization: sign('GET', DOCS, date) });
+  },
+  'a date that is none': (r) => {
+    const date = r.pick(['', 'yesterday', '0', '32 Jan 2030', junk(r, 30), '9'.repeat(400)]);
+    return signed('GET', DOCS, { 'x-ms-date': date, authorization: sign('GET', DOCS, date) });
+  },
+  'a body that is no JSON': (r) =>
+    r.pick([
+      () => signed('POST', DOCS, { ...JSON_TYPE, ...PARTITION }, badJson(r, { id: 'new', pk: 'p', n: 'x' })),
+      () =>
+        signed('PUT', `${DOCS}/x`, { ...JSON_TYPE, ...PARTITION }, badJson(r, { id: 'x', pk: 'p', n: 'x' })),
+      () => signed('POST', DOCS, QUERY, badJson(r, { query: 'SELECT * FROM c', parameters: [], n: 'x' })),
+      () =>
+        signed('POST', DOCS, { ...BATCH, ...PARTITION }, badJson(r, [{ operationType: 'Read', id: 'x' }])),
+      () => signed('PATCH', `${DOCS}/x`, PARTITION, badJson(r, { operations: [], condition: 'x' })),
+      () => signed('POST', '/dbs', JSON_TYPE, badJson(r, { id: 'new', n: 'x' })),
+      () => signed('POST', '/dbs/db/colls', JSON_TYPE, badJson(r, { id: 'new', n: 'x' })),
+      () => signed('POST', DOCS, { ...JSON_TYPE, ...PARTITION }),
+    ])(),
+  'an item that is none': (r) => {
+    const body = JSON.stringify(badItem(r));
+    return r.pick([
+      () => signed('POST', DOCS, { ...JSON_TYPE, ...PARTITION }, body),
+      () => signed('POST', DOCS, { ...JSON_TYPE, ...PARTITION, 'x-ms-documentdb-is-upsert': 'true' }, body),
+      () => signed('PUT', `${DOCS}/x`, { ...JSON_TYPE, ...PARTITION }, body),
+    ])();
+  },
+  'a patch that is none': (r) => {
+    const operations = r.pick<unknown>([
+      5,
+      'x',
+      [],
+      {},
+      [badOperation(r)],
+      [{ op: 'set', path: '/n', value: 1 }, badOperation(r)],
+      Array.from({ length: 11 }, () => ({ op: 'set', path: '/n', value: 1 })),
+    ]);
+    const condition = r.pick<unknown>([undefined, undefined, 5, 'FROM c WHERE', 'SELECT', junk(r, 20)]);
+    return signed(
+      'PATCH',
+      `${DOCS}/x`,
+      { ...JSON_TYPE, ...PARTITION },
+      JSON.stringify({ operations, condition }),
+    );
+  },
+  'a batch that is none': (r) => {
+    const read = { operationType: 'Read', id: 'x' };
+    const body = r.pick<unknown>([
+      null,
+      5,
+      {},
+      [],
+      'x',
+      Array.from({ length: r.integer(101, 500) }, () => read),
+    ]);
+    return r.pick([
+      () => signed('POST', DOCS, { ...BATCH, ...PARTITION }, JSON.stringify(body)),
+      () => signed('POST', DOCS, BATCH, JSON.stringify([read])),
+      () =>
+        signed('POST', DOCS, { ...BATCH, 'x-ms-documentdb-partitionkey': badKey(r) }, JSON.stringify([read])),
+    ])();
+  },
+  'a query that is none': (r) => {
+    const good = { query: 'SELECT * FROM c', parameters: [] };
+    const body = r.pick<unknown>([
+      { query: badQuery(r), parameters: [] },
+      { query: badQuery(r), parameters: [] },
+      { query: badQuery(r), parameters: [] },
+      { ...good, query: r.pick([5, null, [], {}]) },
+      { ...good, parameters: r.pick<unknown>([5, 'x', {}, [5], [{}], [{ name: 7 }]]) },
+    ]);
+    const plan = { ...QUERY, 'x-ms-cosmos-is-query-plan-request': 'True' };
+    return signed(
+      'POST',
+      r.pick([DOCS, DOCS, '/dbs', '/dbs/db/colls', '/offers']),
+      r.pick([QUERY, QUERY, plan]),
+      JSON.stringify(body),
+    );
+  },
+  'a page that is none': (r) => {
+    const continuation = r.pick([
+      'junk',
+      '+',
+      '+!',
+      base64('[]'),
+      base64('{}'),
+      base64('[1,-1,0]'),
+      base64('[{},0,0]'),
+      base64('[null,0,-7]'),
+      base64('[null,0,1e300]'),
+      junk(r, r.integer(1, 3_000)),
+    ]);
+    const headers = r.pick<Headers>([
+      { 'x-ms-continuation': continuation },
+      { 'x-ms-max-item-count': r.pick(['0', '-2', 'x', '1e3', '1.5', '99999999999', ' ', 'NaN']) },
+      { 'x-ms-documentdb-partitionkey': badKey(r) },
+      { 'x-ms-documentdb-partitionkeyrangeid': r.pick(['1', '-1', 'x', '0x0', '9'.repeat(300)]) },
+      { 'x-ms-start-epk': r.pick(['G', '-', "' OR 1=1"]), 'x-ms-end-epk': 'FF' },
+    ]);
+    const body = JSON.stringify({ query: 'SELECT * FROM c', parameters: [] });
+    return r.pick([
+      () => signed('POST', DOCS, { ...QUERY, ...headers }, body),
+      () => signed('GET', DOCS, headers),
+    ])();
+  },
+  'a change feed that is none': (r) =>
+    signed(
+      'GET',
+      DOCS,
+      r.pick<Headers>([
+        { 'a-im': junk(r, 12) },
+        { 'a-im': '' },
+        { ...FEED, 'if-none-match': r.pick(['x', '"x"', '-1', '"1.5"', '9'.repeat(16), '"', '[]', '']) },
+        { ...FEED, 'if-modified-since': r.pick(['x', '0x', 'yesterday', junk(r, 9)]) },
+        { ...FEED, 'x-ms-documentdb-partitionkeyrangeid': '77' },
+        { ...FEED, 'x-ms-documentdb-partitionkey': badKey(r) },
+        { ...FEED, 'x-ms-start-epk': 'zz' },
+        { 'a-im': 'Full-Fidelity Feed' },
+        { 'a-im': 'Full-Fidelity Feed', 'if-none-match': '"0"' },
+        { 'a-im': 'Full-Fidelity Feed', 'if-none-match': 'x' },
+        { 'a-im': 'Full-Fidelity Feed', 'if-modified-since': new Date(0).toUTCString() },
+      ]),
+    ),
+  'a container or a throughput that is none': (r) => {
+    const good = JSON.stringify({ id: 'n', partitionKey: { paths: ['/pk'] } });
+    const throughput = r.pick(['0', '399', '450', '-400', 'x', '1e3x', 'Infinity', '2000000', '']);
+    const autoscale = r.pick([
+      '{',
+      '5',
+      '{}',
+      '{"maxThroughput":1}',
+      '{"maxThroughput":"x"}',
+      '{"maxThroughput":1500}',
+    ]);
+    return r.pick([
+      () => signed('POST', '/dbs/db/colls', JSON_TYPE, JSON.stringify(badDefinition(r))),
+      () => signed('PUT', '/dbs/db/colls/c', JSON_TYPE, JSON.stringify(badDefinition(r))),
+      () =>
+        signed(
+          'POST',
+          '/dbs',
+          JSON_TYPE,
+          JSON.stringify(r.pick<unknown>([null, [], {}, { id: 5 }, { id: 'a#b' }])),
+        ),
+      () => signed('POST', '/dbs/db/colls', { ...JSON_TYPE, 'x-ms-offer-throughput': throughput }, good),
+      () =>
+        signed(
+          'POST',
+          '/dbs/db/colls',
+          { ...JSON_TYPE, 'x-ms-cosmos-offer-autopilot-settings': autoscale },
+          good,
+        ),
+      () =>
+        signed(
+          'PUT',
+          '/offers/c1',
+          JSON_TYPE,
+          JSON.stringify(
+            r.pick<unknown>([
+              null,
+              {},
+              { id: 'c1', _rid: 'c1' },
+              { id: 'c1', _rid: 'c1', content: { offerThroughput: throughput } },
+            ]),
+          ),
+        ),
+    ])();
+  },
+  'a part of a key, where all of it is needed': (r) => {
+    const headers = { 'x-ms-documentdb-partitionkey': r.pick(['["a"]', '[]', badKey(r)]) };
+    return signed(r.pick(['GET', 'DELETE', 'PATCH']), '/dbs/db/colls/h/docs/x', headers);
+  },
+  'a path or a method that is nobody’s': (r) => {
+    const path = r.pick([
+      '/media',
+      '/dbs/none',
+      '/dbs/db/users',
+      '/dbs/db/colls/none/docs',
+      '/dbs/db/colls/c/sprocs',
+      '/dbs/db/colls/c/docs/x/attachments',
+      '/dbs/%zz',
+      '/dbs/%00',
+      '/offers/none',
+      `/${'dbs/'.repeat(r.integer(7, 2_000))}x`,
+      `/dbs/${'x'.repeat(r.integer(1, 9_000))}`,
+    ]);
+    return r.pick([
+      () => signed('GET', path),
+      () => signed(r.pick(['PATCH', 'DELETE', 'PUT', 'OPTIONS', 'TRACE', 'PROPFIND']), DOCS),
+      () =>
+        signed(
+          r.pick(['POST', 'PATCH', 'OPTIONS']),
+          `${DOCS}/x`.slice(0, r.pick([-2, undefined])),
+          { ...JSON_TYPE },
+          '{',
+        ),
+      () => signed('POST', '/dbs/db', JSON_TYPE, '{}'),
+    ])();
+  },
+  'bytes that are no request': (r) => {
+    const line = r.pick([
+      'GET',
+      `GET ${DOCS}`,
+      `GET ${DOCS} HTTP/9.9`,
+      `get ${DOCS} HTTP/1.1`,
+      `${junk(r, 5)} / HTTP/1.1`,
+      'PRI * HTTP/2.0',
+      '\x16\x03\x01\x02',
+    ]);
+    return { bytes: http(line, {}), cut: true };
+  },
+  'headers beyond all measure, or none': (r) => ({
+    bytes: r.pick([
+      () => http(`GET ${DOCS} HTTP/1.1`, { x: 'x'.repeat(r.integer(20_000, 90_000)) }),
+      () => http(`GET ${DOCS} HTTP/1.1`, { 'a b': 'c' }),
+      () => http(`GET ${DOCS} HTTP/1.1`, { x: 'a\0b' }),
+      () => Buffer.from(`GET ${DOCS} HTTP/1.1\r\nconnection: close\r\n\r\n`),
+      () => Buffer.from(`GET ${DOCS} HTTP/1.1\r\nno colon\r\n\r\n`),
+      () => http(`POST ${DOCS} HTTP/1.1`, { expect: 'the-unexpected' }),
+      () => http('CONNECT 127.0.0.1:80 HTTP/1.1', {}),
+      () => http(`GET ${DOCS} HTTP/1.1`, { connection: 'close, Upgrade', upgrade: 'websocket' }),
+    ])(),
+  }),
+  'a length or a chunk that is none': (r) => ({
+    bytes: Buffer.concat([
+      http(
+        `POST ${DOCS} HTTP/1.1`,
+        r.pick<Headers>([
+          { 'content-length': '-1' },
+          { 'content-length': '1e3' },
+          { 'content-length': '9'.repeat(20) },
+          { 'content-length': '5', 'transfer-encoding': 'chunked' },
+          { 'transfer-encoding': 'gzip' },
+          { 'transfer-encoding': 'chunked' },
+          { 'content-length': '1000' },
+        ]),
+      ),
+      Buffer.from(
+        r.pick(['zz\r\nhello\r\n', '5\r\nhelloX', '-5\r\nhello\r\n', 'ffffffffffffffffff\r\nx', '']),
+      ),
+    ]),
+    cut: true,
+  }),
+  'a request that ends too early': (r) => {
+    const whole = signed(
+      'POST',
+      DOCS,
+      { ...JSON_TYPE, ...PARTITION },
+      JSON.stringify({ id: 'cut', pk: 'p' }),
+    ).bytes;
+    return { bytes: whole.subarray(0, r.integer(1, whole.length - 1)), cut: true };
+  },
+};
