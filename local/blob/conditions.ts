@@ -1,3 +1,4 @@
+import { parseHttpDate } from './dates';
 import { fail, type Failure } from './errors';
 
 /** Conditional headers, see https://learn.microsoft.com/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations */
@@ -19,8 +20,8 @@ export function readConditions(
   const ifNoneMatch = header(`${prefix}if-none-match`);
   const modified = header(`${prefix}if-modified-since`);
   const unmodified = header(`${prefix}if-unmodified-since`);
-  const ifModifiedSince = modified === undefined ? undefined : Date.parse(modified);
-  const ifUnmodifiedSince = unmodified === undefined ? undefined : Date.parse(unmodified);
+  const ifModifiedSince = modified === undefined ? undefined : parseHttpDate(modified);
+  const ifUnmodifiedSince = unmodified === undefined ? undefined : parseHttpDate(unmodified);
   if (Number.isNaN(ifModifiedSince) || Number.isNaN(ifUnmodifiedSince)) {
     return fail('InvalidHeaderValue', 'A conditional header is not a date.');
   }

@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { parseHttpDate } from '../dates';
 import { fail, type Failure } from '../errors';
 import { MAX_CLOCK_SKEW_MS } from '../limits';
 import type { BlobRequest } from '../protocol';
@@ -101,7 +102,7 @@ function signedText(request: BlobRequest, headers: string, query: string): strin
 function refuseDate(request: BlobRequest, now: number): Failure | undefined {
   const date = request.header('x-ms-date') ?? request.header('date');
   if (date === undefined) return fail('AuthenticationFailed', 'The request has no x-ms-date header.');
-  const time = Date.parse(date);
+  const time = parseHttpDate(date);
   if (Number.isNaN(time) || Math.abs(time - now) > MAX_CLOCK_SKEW_MS) {
     return fail('AuthenticationFailed', 'The date of the request is more than 15 minutes off.');
   }

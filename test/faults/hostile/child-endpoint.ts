@@ -1,0 +1,70 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { FromChild } from '../../../local/shared/child';
+
+/** The same requests in each run; `SEED=n` makes others. */
+export const SEED = Number(process.env['SEED'] ?? 20_261_122);
+
+/** An endpoint in a process of its own: an error that nobody handles ends it, and that is seen. */
+export class ChildEndpoint {
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly port: number,
+  ) {}
+
+  static async start(service: 'blob' | 'eventhubs', options: object): Promise<ChildEndpoint> {
+    const path = join(__dirname, `../../../build/local/${service}/main.js`);
+    // What it refuses it also logs; that is not wanted here.
+    const child = fork(path, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    const ready = once(child, 'message') as Promise<[FromChild]>;
+    child.send({ type: 'start', options: { ...options, port: 0 } });
+    const [answer] = await ready;
+    if (answer.type !== 'ready') throw new Error(answer.message);
+    return new ChildEndpoint(child, answer.port);
+  }
+
+  get isAlive(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  async stop(): Promise<void> {
+    if (!this.isAlive) return;
+    const exited = once(this.child, 'exit');
+    this.child.kill('SIGKILL');
+    await exited;
+  }
+}
+
+/** Random choices that are the same for the same seed. */
+export class Chance {
+  constructor(private readonly random: () => number) {}
+
+  /** A whole number from 0 to below `limit`. */
+  below(limit: number): number {
+    return Math.floor(this.random() * limit);
+  }
+
+  one<T>(list: readonly T[]): T {
+    return list[this.below(list.length)] as T;
+  }
+
+  bytes(count: number): Buffer {
+    return Buffer.from(Array.from({ length: count }, () => this.below(256)));
+  }
+
+  /** The bytes with one of them changed. */
+  flipped(bytes: Buffer): Buffer {
+    const copy = Buffer.from(bytes);
+    const at = this.below(copy.length);
+    copy[at] = (copy[at] ?? 0) ^ (1 << this.below(8));
+    return copy;
+  }
+
+  /** The text with one character replaced by another one of base64. */
+  altered(text: string): string {
+    const at = this.below(text.length);
+    const other = this.one('ABCDEFGHabcdefgh01234567'.split('').filter((letter) => letter !== text[at]));
+    return text.slice(0, at) + other + text.slice(at + 1);
+  }
+}
