@@ -66,8 +66,14 @@ test('the local host runs it like any app, with what it needs in the environment
     [
       'build/tools/local.js',
       ...services.flatMap((name) => ['--port', `${name}=0`]),
-      ...['--hub', 'records:4', '--hub', 'ingress:4:gaps'],
-      ...['--data', join(folder, 'state'), '--app', app],
+      '--hub',
+      'records:4',
+      '--hub',
+      'ingress:4:gaps',
+      '--data',
+      join(folder, 'state'),
+      '--app',
+      app,
     ],
     {
       cwd: APP_DIR,
