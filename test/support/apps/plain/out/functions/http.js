@@ -1,4 +1,4 @@
-const { app } = require('@azure/functions');
+const { app, output } = require('@azure/functions');
 const df = require('durable-functions');
 
 const { GREETING, OVERRIDDEN, AzureWebJobsStorage } = process.env;
@@ -28,4 +28,36 @@ app.post('start', {
     const id = await client.startNew('doubles', { input: await request.json() });
     return client.waitForCompletionOrCreateCheckStatusResponse(request, id);
   },
+});
+
+const toHub = output.eventHub({ connection: 'EventHubs', eventHubName: 'others' });
+const toCosmos = output.cosmosDB({
+  connection: 'Cosmos',
+  databaseName: 'db',
+  containerName: 'stored',
+  createIfNotExists: true,
+  partitionKey: '/pk',
+});
+const toBlob = output.storageBlob({ connection: 'AzureWebJobsStorage', path: 'out/{id}-%HUB%.json' });
+app.http('store', {
+  methods: ['POST'],
+  route: 'store/{id}',
+  extraOutputs: [toHub, toCosmos, toBlob],
+  handler: async (request, context) => {
+    const { events, documents, blob } = await request.json();
+    context.extraOutputs.set(toHub, events);
+    context.extraOutputs.set(toCosmos, documents);
+    context.extraOutputs.set(toBlob, blob);
+    return { status: 201 };
+  },
+});
+app.timer('returns', {
+  schedule: '0 0 0 1 1 *',
+  runOnStartup: true,
+  return: output.storageBlob({ connection: 'AzureWebJobsStorage', path: 'out/returned.txt' }),
+  handler: () => 'returned',
+});
+app.get('astray', {
+  extraOutputs: [output.eventHub({ connection: 'Nowhere', eventHubName: 'others' })],
+  handler: () => ({ body: 'reached' }),
 });
