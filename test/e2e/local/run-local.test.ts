@@ -143,6 +143,7 @@ describe('an app with all of them', () => {
       GREETING: 'from the file',
       OVERRIDDEN: 'from the environment',
       AzureWebJobsStorage: connections.blob,
+      AZURE_FUNCTIONS_ENVIRONMENT: 'Development',
     });
     const raw = await fetch(`${url}/raw`, { method: 'POST', body: Buffer.from([1, 0, 255]) });
     expect([...new Uint8Array(await raw.arrayBuffer())]).toEqual([255, 0, 1]);

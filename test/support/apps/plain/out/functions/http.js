@@ -1,13 +1,19 @@
 const { app, output } = require('@azure/functions');
 const df = require('durable-functions');
 
-const { GREETING, OVERRIDDEN, AzureWebJobsStorage } = process.env;
+const { GREETING, OVERRIDDEN, AzureWebJobsStorage, AZURE_FUNCTIONS_ENVIRONMENT } = process.env;
 
 app.get('hello', {
   authLevel: 'function',
   handler: (request) => ({
     cookies: [{ name: 'seen', value: 'yes' }],
-    jsonBody: { hooked: request.params.hooked, GREETING, OVERRIDDEN, AzureWebJobsStorage },
+    jsonBody: {
+      hooked: request.params.hooked,
+      GREETING,
+      OVERRIDDEN,
+      AzureWebJobsStorage,
+      AZURE_FUNCTIONS_ENVIRONMENT,
+    },
   }),
 });
 app.post('raw', {
@@ -26,7 +32,9 @@ app.post('start', {
   handler: async (request, context) => {
     const client = df.getClient(context);
     const id = await client.startNew('doubles', { input: await request.json() });
-    return client.waitForCompletionOrCreateCheckStatusResponse(request, id);
+    return client.waitForCompletionOrCreateCheckStatusResponse(request, id, {
+      retryIntervalInMilliseconds: 50,
+    });
   },
 });
 
