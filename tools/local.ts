@@ -5,6 +5,8 @@ import { startLocalCloud } from '../local/start';
 import { APP_DIR, headwaterSettings, HUBS, requireNode24 } from './lib/app';
 import { DEFAULT_HUBS, LOCAL_USAGE, readLocalArguments, type LocalArguments } from './lib/local/arguments';
 
+/** As the Core Tools have it: https://learn.microsoft.com/azure/azure-functions/functions-app-settings#azure_functions_environment */
+const DEVELOPMENT = { AZURE_FUNCTIONS_ENVIRONMENT: 'Development' };
 const BAD_ARGUMENTS = 2;
 const PARENT_POLL_MS = 250;
 
@@ -46,7 +48,7 @@ async function run({ services, ports, data, app, noKeys, hubs }: LocalArguments)
     hubs: hubs ?? (headwater ? HUBS : DEFAULT_HUBS),
     noKeys,
     ...(functions ? { appDir: app ?? APP_DIR } : {}),
-    ...(headwater ? { settings: headwaterSettings } : {}),
+    settings: (keys) => ({ ...DEVELOPMENT, ...(headwater ? headwaterSettings(keys) : {}) }),
     appSettingsFirst: true,
     output: 'stderr',
     endOnSignals: true,

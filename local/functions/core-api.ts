@@ -1,5 +1,5 @@
 import { Module } from 'node:module';
-import type { FunctionMetadata, OutputData, TypedData, RetryContext } from './protocol';
+import type { FunctionMetadata, Output, OutputData, TypedData, RetryContext } from './protocol';
 
 /**
  * The module `@azure/functions-core`, which the platform's Node worker injects before it loads an app, and
@@ -28,7 +28,10 @@ export interface CoreInvocationContext {
 export interface InvocationModel {
   getArguments(): Promise<{ context: object; inputs: unknown[] }>;
   invokeFunction(context: object, inputs: unknown[], handler: Callback): Promise<unknown>;
-  getResponse(context: object, result: unknown): Promise<{ returnValue?: OutputData | null }>;
+  getResponse(
+    context: object,
+    result: unknown,
+  ): Promise<{ returnValue?: OutputData | null; outputData?: Output[] }>;
 }
 
 export interface ProgrammingModel {

@@ -7,7 +7,8 @@ import { readHostJson, readLocalSettings, type HostSettings } from './host-json'
 import { HttpFront } from './http-front';
 import { close } from './http-server';
 import { Listeners } from './listeners';
-import type { FunctionMetadata, LoadedApp } from './protocol';
+import { Outputs } from './outputs';
+import type { FunctionMetadata, Invocation, InvocationReply, LoadedApp } from './protocol';
 import { Routes, unknownBinding } from './router';
 import { Timers } from './timers';
 import { WorkerPool } from './worker-pool';
@@ -85,6 +86,7 @@ class Host implements FunctionsHost {
   private routes: Routes | undefined;
   private timers: Timers | undefined;
   private listeners: Listeners | undefined;
+  private outputs: Outputs | undefined;
   private durable: Durable | undefined;
   private database: Database | undefined;
   private httpStreams = false;
@@ -109,7 +111,13 @@ class Host implements FunctionsHost {
       management: () => this.durable?.management,
       problem: () => this.pool?.problem,
       streams: () => this.httpStreams,
-      worker: (name) => this.requirePool().acquire(name),
+      worker: async (name) => {
+        const worker = await this.requirePool().acquire(name);
+        return {
+          httpPort: worker.httpPort,
+          invoke: async (invocation) => this.settle(invocation, await worker.invoke(invocation)),
+        };
+      },
       unsupported: (name) => this.refused.get(name.toLowerCase()),
     });
   }
@@ -149,7 +157,10 @@ class Host implements FunctionsHost {
         ),
         groups: options.scaleGroups ?? false,
       },
-      { onApp: (app) => this.onApp(app) },
+      {
+        onApp: (app) => this.onApp(app),
+        onOutputs: (invocation, reply) => this.settle(invocation, reply),
+      },
     );
     await this.pool.settled();
   }
@@ -164,6 +175,7 @@ class Host implements FunctionsHost {
     await this.front.drained(DRAIN_MS);
     await this.durable?.dispose();
     await this.pool?.dispose();
+    await this.outputs?.close();
     this.front.server.closeAllConnections();
     await closed;
     this.database?.close();
@@ -176,6 +188,7 @@ class Host implements FunctionsHost {
       const type = unknownBinding(fn);
       if (type !== undefined) this.refuse(fn, `bindings of the type ${type} are not implemented here`);
     }
+    this.prepareOutputs(functions);
     this.httpStreams = app.capabilities['HttpUri'] !== undefined;
     this.routes = new Routes(functions, this.json.routePrefix, this.settings);
     void this.timers?.stop();
@@ -188,6 +201,24 @@ class Host implements FunctionsHost {
     }
     this.listen(functions);
     this.durable?.open();
+  }
+
+  private prepareOutputs(functions: readonly FunctionMetadata[]): void {
+    void this.outputs?.close();
+    const outputs = new Outputs(this.settings);
+    this.outputs = outputs;
+    for (const fn of functions) {
+      if (!this.runs(fn.name)) continue;
+      try {
+        outputs.add(fn);
+      } catch (error) {
+        this.refuse(fn, (error as Error).message);
+      }
+    }
+  }
+
+  private async settle(invocation: Omit<Invocation, 'id'>, reply: InvocationReply): Promise<InvocationReply> {
+    return this.outputs ? this.outputs.settle(invocation, reply) : reply;
   }
 
   private listen(functions: readonly FunctionMetadata[]): void {

@@ -40,7 +40,7 @@ const HOP_BY_HOP = new Set([
  */
 const NO_ANSWER_MS = 230_000;
 /** An answer and the end of its function come on two ways; so long (ms) one may be behind the other. */
-const ON_ITS_WAY_MS = 1_000;
+const ON_ITS_WAY_MS = 250;
 
 /**
  * Serves a request of an app that uses HTTP streams: the worker gets it as it comes over a connection of its own, and

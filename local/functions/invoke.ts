@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import type { AppRegistry, CoreInvocationContext, ProgrammingModel, RegisteredFunction } from './core-api';
-import type { Invocation, InvocationError, OutputData, TypedData } from './protocol';
+import type { Invocation, InvocationError, Output, OutputData, TypedData } from './protocol';
+
+/** The binding that takes what a function returns. */
+const RETURN = '$return';
 
 /** What came of one run through the SDK's pipeline. */
 export type Outcome =
-  { ok: true; returned: OutputData | null; context: object } | { ok: false; error: unknown; context: object };
+  | { ok: true; returned: OutputData | null; outputs: Output[]; context: object }
+  | { ok: false; error: unknown; context: object };
 
 /** Runs functions through the SDK's whole pipeline, as the platform's worker does, hooks included. */
 export class Invoker {
@@ -31,8 +35,14 @@ export class Invoker {
         preInvocation.length + postInvocation.length === 0
           ? await model.invokeFunction(context, prepared.inputs, fn.callback)
           : await this.invokeWithHooks(fn, core, model, prepared);
-      const { returnValue } = await model.getResponse(context, result);
-      return { ok: true, returned: returnValue ?? null, context };
+      const { returnValue, outputData } = await model.getResponse(context, result);
+      const returned = returnValue ?? null;
+      const outputs = [...(outputData ?? [])];
+      // A function may return what is to be stored.
+      const type = fn.metadata.bindings[RETURN]?.type;
+      if (returned !== null && type !== undefined && type !== 'http')
+        outputs.push({ name: RETURN, data: returned });
+      return { ok: true, returned, outputs, context };
     } catch (error) {
       return { ok: false, error, context };
     }

@@ -81,6 +81,13 @@ export interface Invocation {
   retry?: RetryContext;
 }
 
+/** What one output binding is to store. */
+export interface Output {
+  /** Of the binding. */
+  name: string;
+  data: OutputData;
+}
+
 export interface InvocationError {
   name: string;
   message: string;
@@ -88,7 +95,13 @@ export interface InvocationError {
 }
 
 export type InvocationReply =
-  | { id: number; ok: true; returned: OutputData | { episode: EpisodeReply } | null }
+  | {
+      id: number;
+      ok: true;
+      returned: OutputData | { episode: EpisodeReply } | null;
+      /** What the function handed to its output bindings, if anything. */
+      outputs?: Output[];
+    }
   | { id: number; ok: false; error: InvocationError };
 
 export interface BindingMetadata {

@@ -32,13 +32,21 @@ export function triggerOf(fn: FunctionMetadata): BindingMetadata | undefined {
 
 const TRIGGERS = /^(http|timer|activity|orchestration|entity|cosmosdb|eventhub)trigger$/i;
 const BINDINGS = /^(http|durableclient|orchestrationclient)$/i;
+const OUTPUTS = /^(eventhub|cosmosdb|blob)$/i;
+
+/** Whether the host writes what a function hands to this binding. */
+export function isOutput({ type, direction }: BindingMetadata): boolean {
+  return direction?.toLowerCase() === 'out' && OUTPUTS.test(type);
+}
 
 /**
  * The type of a binding of this function that the host does not implement, or undefined when it has them all.
  * Such a function does not run: what it sends through that binding would be lost without a word.
  */
 export function unknownBinding(fn: FunctionMetadata): string | undefined {
-  return Object.values(fn.bindings).find(({ type }) => !TRIGGERS.test(type) && !BINDINGS.test(type))?.type;
+  return Object.values(fn.bindings).find(
+    (binding) => !TRIGGERS.test(binding.type) && !BINDINGS.test(binding.type) && !isOutput(binding),
+  )?.type;
 }
 
 /**

@@ -102,7 +102,10 @@ async function answer(invocation: Invocation): Promise<InvocationReply> {
     }
     const value = 'utf8' in trigger ? { json: textDecoder.decode(trigger.utf8) } : trigger;
     const outcome = await ready().invoke(find(name), invocation, value);
-    if (outcome.ok) return { id, ok: true, returned: outcome.returned };
+    if (outcome.ok) {
+      const { returned, outputs } = outcome;
+      return outputs.length === 0 ? { id, ok: true, returned } : { id, ok: true, returned, outputs };
+    }
     return { id, ok: false, error: describeError(outcome.error) };
   } catch (error) {
     return { id, ok: false, error: describeError(error) };

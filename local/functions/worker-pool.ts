@@ -41,6 +41,8 @@ export interface PoolScale {
 export interface PoolEvents {
   /** The app was loaded, for the first time or from another build. */
   onApp(app: LoadedApp): void;
+  /** A function has handed something to its output bindings; resolves with what that makes of the reply. */
+  onOutputs(invocation: Omit<Invocation, 'id'>, reply: InvocationReply): Promise<InvocationReply>;
 }
 
 /** No worker can take work because the app does not load. */
@@ -108,7 +110,9 @@ export class WorkerPool {
    * @throws {AppNotLoadedError} when the app does not load.
    */
   async invoke(invocation: Omit<Invocation, 'id'>, affinity?: Affinity): Promise<InvocationReply> {
-    return (await this.acquire(invocation.name, affinity)).invoke(invocation);
+    const worker = await this.acquire(invocation.name, affinity);
+    const reply = await worker.invoke(invocation);
+    return reply.ok && reply.outputs ? this.events.onOutputs(invocation, reply) : reply;
   }
 
   /** The worker that an invocation of this function would run in. @throws as {@link invoke}. */

@@ -15,5 +15,9 @@ export const standing: Standing = {
       reason: 'There is no sandbox around a worker here.',
     },
   ],
-  notImplemented: ['Output bindings other than the HTTP response', '`AllVersionsAndDeletes`'],
+  notImplemented: [
+    'Output bindings other than HTTP, Event Hubs, Cosmos DB and blob',
+    "the fields of a trigger's body",
+    '`AllVersionsAndDeletes`',
+  ],
 };

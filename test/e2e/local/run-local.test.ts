@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { CosmosClient } from '@azure/cosmos';
-import { EventHubProducerClient } from '@azure/event-hubs';
+import { earliestEventPosition, EventHubConsumerClient, EventHubProducerClient } from '@azure/event-hubs';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { isAlive, removeTemporaryFolders, temporaryFolder, until } from '../../support/functions-host';
 import { Sink } from '../../support/sink';
@@ -143,6 +143,7 @@ describe('an app with all of them', () => {
       GREETING: 'from the file',
       OVERRIDDEN: 'from the environment',
       AzureWebJobsStorage: connections.blob,
+      AZURE_FUNCTIONS_ENVIRONMENT: 'Development',
     });
     const raw = await fetch(`${url}/raw`, { method: 'POST', body: Buffer.from([1, 0, 255]) });
     expect([...new Uint8Array(await raw.arrayBuffer())]).toEqual([255, 0, 1]);
@@ -170,6 +171,61 @@ describe('an app with all of them', () => {
     client.dispose();
     const [changes] = await sink.wait('changes', 1);
     expect(changes).toMatchObject({ item: [{ id: 'one', pk: 'a' }] });
+  });
+
+  test('what it puts out is stored before it has succeeded', async () => {
+    const store = async (id: string, body: object): Promise<number> =>
+      (await fetch(`${url}/store/${id}`, { method: 'POST', body: JSON.stringify(body) })).status;
+    const documents = [
+      { id: 'a', pk: 1 },
+      { id: 'b', pk: 2 },
+    ];
+    expect(await store('one', { events: ['text', { n: 1 }], documents, blob: { whole: true } })).toBe(201);
+    expect(await store('two', { documents: { id: 'a', pk: 1, again: true } })).toBe(201);
+    // Of no output, nothing; of one that the store refuses, a failure.
+    expect(await store('three', {})).toBe(201);
+    expect(await store('four', { documents: { pk: 1 } })).toBe(500);
+    expect(await store('five', { documents: ['[1]'] })).toBe(500);
+    expect((await fetch(`${url}/astray`)).status).toBe(501);
+
+    const blobs = BlobServiceClient.fromConnectionString(connections.blob).getContainerClient('out');
+    const blob = async (name: string): Promise<string> =>
+      (await blobs.getBlockBlobClient(name).downloadToBuffer()).toString();
+    expect(await blob('one-things.json')).toBe('{"whole":true}');
+    await until(() => blobs.getBlockBlobClient('returned.txt').exists());
+    expect(await blob('returned.txt')).toBe('returned');
+
+    const client = new CosmosClient(connections.cosmos);
+    const { resources } = await client
+      .database('db')
+      .container('stored')
+      .items.query('SELECT c.id, c.pk, c.again FROM c ORDER BY c.id')
+      .fetchAll();
+    client.dispose();
+    expect(resources).toEqual([
+      { id: 'a', pk: 1, again: true },
+      { id: 'b', pk: 2 },
+    ]);
+
+    const consumer = new EventHubConsumerClient('$Default', connections.eventhubs, 'others');
+    const bodies = await new Promise<string[]>((done, fail) => {
+      const seen: string[] = [];
+      consumer.subscribe(
+        {
+          processEvents: async (events) => {
+            seen.push(
+              ...events.map(({ body }) => (Buffer.isBuffer(body) ? body.toString() : JSON.stringify(body))),
+            );
+            if (seen.length >= 2) done(seen);
+            return Promise.resolve();
+          },
+          processError: async (reason) => Promise.resolve(fail(reason)),
+        },
+        { startPosition: earliestEventPosition, skipParsingBodyAsJson: true },
+      );
+    });
+    await consumer.close();
+    expect(bodies).toEqual(['text', '{"n":1}']);
   });
 
   test('what is not supported is named, and why', () => {
