@@ -10,10 +10,13 @@ export type Route =
   | { readonly kind: 'items'; readonly database: string; readonly container: string }
   | { readonly kind: 'item'; readonly database: string; readonly container: string; readonly id: string }
   | { readonly kind: 'ranges'; readonly database: string; readonly container: string }
+  | { readonly kind: 'keyDeletion'; readonly database: string; readonly container: string }
   | { readonly kind: 'conflicts'; readonly database: string; readonly container: string }
   | { readonly kind: 'offers' }
   | { readonly kind: 'offer'; readonly offer: string }
   | { readonly kind: 'unknown'; readonly what: string };
+
+const KEY_DELETION = '/operations/partitionkeydelete';
 
 function decode(text: string): string {
   try {
@@ -44,13 +47,16 @@ export function parseRoute(target: string): Route {
   if (leaf === 'docs' && count === 5) return { kind: 'items', database, container };
   if (leaf === 'docs' && count === 6 && id !== undefined) return { kind: 'item', database, container, id };
   if (leaf === 'pkranges' && count === 5) return { kind: 'ranges', database, container };
+  if (raw.endsWith(KEY_DELETION) && count === 6) return { kind: 'keyDeletion', database, container };
   if (leaf === 'conflicts' && count === 5) return { kind: 'conflicts', database, container };
   return { kind: 'unknown', what: leaf ?? '' };
 }
 
 /** What a client signs for this target: the type of the last collection and the link of what is addressed. */
 export function signedResource(target: string): SignedResource {
-  const raw = target.replace(/^\/+|\/+$/g, '');
+  const path = target.replace(/^\/+|\/+$/g, '');
+  // An operation is signed as the container on which it is done.
+  const raw = path.endsWith(KEY_DELETION) ? path.slice(0, -KEY_DELETION.length) : path;
   if (raw === '') return { type: '', ids: [''] };
   const parts = raw.split('/');
   const isFeed = parts.length % 2 === 1;

@@ -25,6 +25,7 @@ import { onDatabase, onDatabases } from './operations/databases';
 import { feedReply } from './operations/feed';
 import { onItem, onItems } from './operations/items';
 import { refuseMalformed } from './malformed';
+import { onKeyDeletion } from './operations/key-deletion';
 import { onOffer, onOffers } from './operations/offers';
 import { parseRoute, signedResource, type Route } from './routes';
 import { Catalog } from './store/catalog';
@@ -76,6 +77,8 @@ function route(
       return onItem(context, request, to);
     case 'ranges':
       return onRanges(context, request, to.database, to.container);
+    case 'keyDeletion':
+      return onKeyDeletion(context, request, to.database, to.container);
     case 'conflicts': {
       const found = context.catalog.container(to.database, to.container);
       return found.ok ? ok(feedReply('Conflicts', found.value.rid, [])) : found;

@@ -6,7 +6,7 @@ import type { ContainerRecord } from '../store/catalog';
 import { isExpired, systemMembers, type FeedItem } from '../store/items';
 import { allOf, sql } from '../store/sql';
 import type { ServiceContext } from './context';
-import { FeedBody, feedHeaders, MAX_PAGE_BYTES, parseContinuation } from './feed-body';
+import { FeedBody, feedHeaders, parseContinuation } from './feed-body';
 import { scopeOf, type FeedScope } from './scope';
 import { readAllVersions } from './version-feed';
 
@@ -74,7 +74,7 @@ function readLatestVersions(
   // What has expired is passed over; the end of the feed is the newest number given so far.
   let reached = newest;
   for (const item of changes(container, scope.value, start.value)) {
-    if (page.count >= maxItems || page.bytes >= MAX_PAGE_BYTES) {
+    if (!page.hasRoom(maxItems, item.body.length)) {
       reached = item.lsn - 1;
       break;
     }

@@ -2,7 +2,7 @@ import { fail, ok, type Outcome } from '../errors';
 import type { FeedScope } from './scope';
 
 // https://learn.microsoft.com/azure/cosmos-db/concepts-limits#per-request-limits
-export const MAX_PAGE_BYTES = 4 * 1024 * 1024;
+const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 
 /** Reads the continuation of a change feed: the number of the last change seen. */
 export function parseContinuation(condition: string): Outcome<number> {
@@ -22,11 +22,16 @@ export function feedHeaders(reached: number, scope: FeedScope, count: number): R
 /** The body of an answer. The items are copied as bytes: to read them as text is most of the work of a page. */
 export class FeedBody {
   private readonly parts: (Uint8Array | string)[];
-  bytes = 0;
+  private bytes = 0;
   count = 0;
 
   constructor(rid: string) {
     this.parts = [`{"_rid":"${rid}","Documents":[`];
+  }
+
+  /** Whether another entry with a body of so many bytes has room; the first one has, whatever its size. */
+  hasRoom(maxItems: number, bytes: number): boolean {
+    return this.count < maxItems && (this.count === 0 || this.bytes + bytes <= MAX_PAGE_BYTES);
   }
 
   /**

@@ -8,7 +8,7 @@ import type { ChangeLog, LoggedChange } from '../store/change-log';
 import { systemMembers } from '../store/items';
 import { allOf, sql } from '../store/sql';
 import type { ServiceContext } from './context';
-import { FeedBody, feedHeaders, MAX_PAGE_BYTES, parseContinuation } from './feed-body';
+import { FeedBody, feedHeaders, parseContinuation } from './feed-body';
 import { scopeOf, type FeedScope } from './scope';
 
 const OUT_OF_RETENTION = fail(
@@ -92,7 +92,7 @@ export async function readAllVersions(
   let charge = 1;
   let reached = context.catalog.lastLsn(container.num);
   for (const change of changes(context.catalog.logs.of(container.num), scope.value, start.value)) {
-    if (page.count >= maxItems || page.bytes >= MAX_PAGE_BYTES) {
+    if (!page.hasRoom(maxItems, change.body?.length ?? 0)) {
       reached = change.lsn - 1;
       break;
     }

@@ -136,13 +136,17 @@ class PageBuilder {
 
   constructor(private readonly maxItems: number) {}
 
-  add(text: string): void {
+  /** Adds a result unless the page is full; the first one has room whatever its size. */
+  add(text: string): boolean {
+    const bytes = Buffer.byteLength(text);
+    if (this.full || (this.texts.length > 0 && this.bytes + bytes > MAX_PAGE_BYTES)) return false;
     this.texts.push(text);
-    this.bytes += text.length;
+    this.bytes += bytes;
+    return true;
   }
 
   get full(): boolean {
-    return this.texts.length >= this.maxItems || this.bytes >= MAX_PAGE_BYTES;
+    return this.texts.length >= this.maxItems;
   }
 
   finish(read: number, continuation: string | undefined, isFirst: boolean): Page {
@@ -195,13 +199,12 @@ function streamPage({ container, request, env, narrowing, token }: PageRequest):
           : []
         : plan.resultsOf(rowEnv).map((value) => () => JSON.stringify(value));
     for (const text of texts.slice(at)) {
-      if (page.full) {
+      if (page.full || (done >= given && !page.add(text()))) {
         const value = sortValue(row, source.sortedBy);
         return page.finish(read, writeToken({ row: key, value, at, done }), isFirst);
       }
       at++;
-      if (done++ >= given) page.add(text());
-      if (done >= end) return page.finish(read, undefined, isFirst);
+      if (++done >= end) return page.finish(read, undefined, isFirst);
     }
     if (key !== null && texts.length > 0) last = { row: key, value: sortValue(row, source.sortedBy), at };
   }
@@ -222,7 +225,7 @@ function collectPage({ container, request, env, narrowing, token }: PageRequest)
   const results = plan.collect(rows(), env);
   const page = new PageBuilder(request.maxItems);
   let { done } = token;
-  while (done < results.length && !page.full) page.add(JSON.stringify(results[done++]));
+  while (done < results.length && page.add(JSON.stringify(results[done]))) done++;
   const isFirst = token.done === 0;
   // The work of sorting or grouping is charged once, though it is done again for each page.
   if (!isFirst) read = 0;

@@ -194,6 +194,22 @@ describe('all versions and deletes, of the local endpoint', () => {
   });
 });
 
+test('the log of versions goes on after a restart', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'cosmos-log-'));
+  const before = await startEndpoint({ dataDir });
+  const { id } = await newContainer(before.database);
+  const { continuation } = await drain(before.database.container(id), ChangeFeedStartFrom.Now());
+  await before.database.container(id).items.create({ id: 'a', pk: 'p' });
+  await before.dispose();
+  const after = await startEndpoint({ dataDir });
+  const container = after.client.database('db').container(id);
+  await container.item('a', 'p').delete();
+  const { entries } = await drain(container, from(continuation));
+  expect(entries.map(inShort)).toEqual(['create a', 'delete a']);
+  await after.dispose();
+  rmSync(dataDir, { recursive: true });
+});
+
 test('what is over is purged: expired items as deletions, old changes for good', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'cosmos-log-'));
   const store = new Database(join(folder, 'cosmos.sqlite'));

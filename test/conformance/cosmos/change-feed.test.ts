@@ -54,6 +54,15 @@ onEachBackend('the change feed', (endpoint) => {
     expect((await drain(container, goOn(rest.continuation))).ids).toEqual(['0']);
   });
 
+  test('a page holds at most 4 MB', async () => {
+    const container = await newContainer(endpoint().database);
+    const pad = 'x'.repeat(1_500_000);
+    for (let n = 0; n < 3; n++) await container.items.create({ id: `${n}`, pk: 'p', pad });
+    const iterator = container.items.getChangeFeedIterator({ ...fromStart(), maxItemCount: 10 });
+    expect((await iterator.readNext()).result).toHaveLength(2);
+    expect((await iterator.readNext()).result).toHaveLength(1);
+  });
+
   test('started now, it delivers what comes after', async () => {
     const container = await newContainer(endpoint().database);
     await container.items.create({ id: 'before', pk: 'p' });

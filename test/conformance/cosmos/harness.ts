@@ -24,7 +24,7 @@ export async function startEndpoint(options: Partial<CosmosOptions> = {}): Promi
   const dataDir = await mkdtemp(join(tmpdir(), 'cosmos-test-'));
   const service = await startCosmos({ dataDir, port: 0, key: KEY, ...options });
   const client = new CosmosClient(cosmosConnectionString({ port: service.port, key: KEY }));
-  const { database } = await client.databases.create({ id: 'db' });
+  const { database } = await client.databases.createIfNotExists({ id: 'db' });
   return {
     client,
     database,

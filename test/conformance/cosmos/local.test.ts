@@ -90,6 +90,21 @@ describe('the local endpoint', () => {
     expect(ids).toEqual(['late']);
   });
 
+  // A feature that an account has to ask for.
+  test('deletes all items of a partition key at once', async () => {
+    const one = await newContainer(endpoint.database);
+    const operations = Array.from({ length: 99 }, (_, n) => ({
+      operationType: 'Create' as const,
+      resourceBody: { id: `${n}`, pk: 'gone' },
+    }));
+    await one.items.batch(operations, 'gone');
+    await one.items.create({ id: 'more', pk: 'gone' });
+    await one.items.create({ id: 'last', pk: 'gone' });
+    await one.items.create({ id: 'kept', pk: 'other' });
+    expect((await one.deleteAllItemsForPartitionKey('gone')).statusCode).toBe(200);
+    expect((await one.items.query('SELECT VALUE c.id FROM c').fetchAll()).resources).toEqual(['kept']);
+  });
+
   test('tells how full a container is', async () => {
     const container = await newContainer(endpoint.database);
     await container.items.create({ id: '1', pk: 'p', pad: 'x'.repeat(5_000) });

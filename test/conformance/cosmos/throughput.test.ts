@@ -80,6 +80,22 @@ test('the change feed is throttled too, and the client is told how long to wait'
   expect((await feed.readNext()).result).toHaveLength(1);
 });
 
+test('a new throughput counts at once', async () => {
+  const container = await newContainer(endpoint.database, { throughput: 400 });
+  const { items } = impatient.database('db').container(container.id);
+  const write = (id: string) => items.create({ id, pk: 'p', pad: 'x'.repeat(1_000_000) });
+  // About 600 of 400 units, so that 200 are owed: half a second at the old rate.
+  await write('1');
+  now += 100;
+  expect(await refusal(write('2'))).toBe(429);
+  const offer = (await container.readOffer()).resource;
+  await endpoint.client
+    .offer(String(offer?.id))
+    .replace({ ...offer, content: { offerThroughput: 10_000 } } as never);
+  now += 100;
+  expect((await write('2')).statusCode).toBe(201);
+});
+
 test('without a throughput of its own a container is not throttled', async () => {
   const container = await newContainer(endpoint.database);
   const pad = 'x'.repeat(100_000);

@@ -21,7 +21,7 @@ const MINUTE = 60_000;
 
 /** The authorization of https://learn.microsoft.com/rest/api/cosmos-db/access-control-on-cosmosdb-resources. */
 function sign(method: string, path: string, date: string, key = KEY): string {
-  const parts = path.split('/').slice(1);
+  const parts = path.replace('/operations/partitionkeydelete', '').split('/').slice(1);
   const isFeed = parts.length % 2 === 1;
   const type = (isFeed ? parts.at(-1) : parts.at(-2)) ?? '';
   const link = (isFeed ? parts.slice(0, -1) : parts).join('/');
@@ -383,6 +383,10 @@ export const KINDS: Readonly<Record<string, (r: Random) => Malformed>> = {
       `/dbs/${'x'.repeat(r.integer(1, 9_000))}`,
     ]);
     return r.pick([
+      () =>
+        signed('POST', '/dbs/db/colls/c/operations/partitionkeydelete', {
+          'x-ms-documentdb-partitionkey': badKey(r),
+        }),
       () => signed('GET', path),
       () => signed(r.pick(['PATCH', 'DELETE', 'PUT', 'OPTIONS', 'TRACE', 'PROPFIND']), DOCS),
       () =>
