@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { checkSas } from './auth/sas';
+import { checkSas, type FindPolicy } from './auth/sas';
 import { fail, failed, type Failure } from './errors';
 import type { CopySource } from './operations/copy-blob';
 import type { BlobRequest } from './protocol';
@@ -27,6 +27,7 @@ export function resolveCopySource(
   request: BlobRequest,
   endpoint: Endpoint,
   now: number,
+  findPolicy: FindPolicy,
 ): CopySource | Failure {
   const text = request.header('x-ms-copy-source') ?? '';
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -48,6 +49,7 @@ export function resolveCopySource(
       NEED,
       endpoint.key,
       now,
+      findPolicy,
     );
     if (failed(checked)) return fail('CannotVerifyCopySource', checked.detail);
   } else if (!request.grant.accountKey) {

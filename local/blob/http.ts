@@ -64,7 +64,9 @@ async function answer(message: IncomingMessage, store: Store, endpoint: Endpoint
     return fail('InvalidHeaderValue', 'x-ms-version');
   const route = findRoute(request);
   if (typeof route === 'string') return fail('NotImplemented', `It is: ${route.slice(0, 100)}.`);
-  const grant = authorize(request, route.need, endpoint.key, store.now());
+  const grant = authorize(request, route.need, endpoint.key, store.now(), (container, id) =>
+    store.findPolicy(container, id),
+  );
   if (failed(grant)) return grant;
   const unsupported = unsupportedPart(request);
   if (unsupported !== undefined) return fail('NotImplemented', `Not implemented: ${unsupported}.`);

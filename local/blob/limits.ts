@@ -25,6 +25,12 @@ export const MAX_CLOCK_SKEW_MS = 15 * 60_000;
 /** https://learn.microsoft.com/rest/api/storageservices/lease-blob#request-headers (seconds) */
 export const LEASE_SECONDS = { min: 15, max: 60, breakMax: 60 } as const;
 
+/** https://learn.microsoft.com/rest/api/storageservices/define-stored-access-policy */
+export const MAX_STORED_POLICIES = 5;
+/** https://learn.microsoft.com/rest/api/storageservices/define-stored-access-policy */
+export const MAX_POLICY_ID_LENGTH = 64;
+export const MAX_POLICIES_BODY = 16 * 1024;
+
 /** Content up to this size is stored inside SQLite, larger content in a file of its own. */
 export const INLINE_CONTENT_SIZE = 64 * 1024;
 /** Room for 8 KB of metadata and a long signed URL; Node's default of 16 KB answers 431 before the service's own limit. */

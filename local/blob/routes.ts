@@ -2,6 +2,7 @@ import type { SasNeed } from './auth/sas';
 import { resolveCopySource, type Endpoint } from './copy-source';
 import { failed } from './errors';
 import * as containers from './operations/containers';
+import { getContainerAcl, setContainerAcl } from './operations/container-acl';
 import { copyBlob, type CopySource } from './operations/copy-blob';
 import { deleteBlob } from './operations/delete-blob';
 import { putBlobFromUrl, putBlockFromUrl } from './operations/from-url';
@@ -33,12 +34,16 @@ type FromSource = (store: Store, request: BlobRequest, source: CopySource) => Pr
 const withSource =
   (run: FromSource): Operation =>
   (store, request, endpoint) => {
-    const source = resolveCopySource(request, endpoint, store.now());
+    const source = resolveCopySource(request, endpoint, store.now(), (container, id) =>
+      store.findPolicy(container, id),
+    );
     return failed(source) ? source : run(store, request, source);
   };
 
 const account = (anyOf: string): SasNeed => ({ resource: 's', anyOf, serviceSas: false });
 const container = (anyOf: string, serviceSas = false): SasNeed => ({ resource: 'c', anyOf, serviceSas });
+/** Only the account key allows it. */
+const NO_SAS = container('');
 const blob = (anyOf: string): SasNeed => ({ resource: 'o', anyOf, serviceSas: true });
 
 /**
@@ -61,6 +66,9 @@ const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['GET container container metadata', { need: container('r'), run: containers.getContainerProperties }],
   ['HEAD container container metadata', { need: container('r'), run: containers.getContainerProperties }],
   ['PUT container container metadata', { need: container('w'), run: containers.setContainerMetadata }],
+  ['GET container container acl', { need: NO_SAS, run: getContainerAcl }],
+  ['HEAD container container acl', { need: NO_SAS, run: getContainerAcl }],
+  ['PUT container container acl', { need: NO_SAS, run: setContainerAcl }],
   ['PUT container container lease', { need: container('wd'), run: leaseContainer }],
   ['GET container container list', { need: container('l', true), run: listBlobs }],
 

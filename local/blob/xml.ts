@@ -20,6 +20,12 @@ export function escapeXml(text: string): string {
   return text.replace(ALL_NOT_XML, '\ufffd').replace(SPECIAL, (character) => ENTITIES[character] ?? '');
 }
 
+/** Text of element content as it was before it was escaped. */
+export function unescapeXml(text: string): string {
+  const known = new Map(Object.entries(ENTITIES).map(([character, entity]) => [entity, character]));
+  return text.replace(/&[a-z]+;/g, (entity) => known.get(entity) ?? entity);
+}
+
 /** `<tag>text</tag>`, or nothing when the value is absent. */
 export function element(tag: string, text: string | number | undefined): string {
   if (text === undefined) return '';

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { type Connection, type link, type Receiver, type Sender, type Session, types } from 'rhea';
+import type { Refusal } from './conditions';
 import { MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, MAX_SESSIONS_PER_CONNECTION } from './limits';
 
 /**
@@ -76,6 +77,9 @@ export interface RheaConnection extends Connection {
   frame_size?: number;
   remote_channel_map: Record<number, Record<string, FrameHandler>>;
   local_channel_map: Record<number, RheaSession>;
+  remote: { open?: unknown };
+  local: { close: { error?: unknown } };
+  state: { close(): boolean };
   accept(socket: Socket): RheaConnection;
   input(chunk: Buffer): void;
   _process(): void;
@@ -102,12 +106,27 @@ function boundArrays(): void {
 }
 boundArrays();
 
+/** How a peer begins: at once, or with the security layer, see http://docs.oasis-open.org/amqp/core/v1.0/amqp-core-transport-v1.0.html#section-version-negotiation */
+const HEADERS = [
+  Buffer.from('AMQP\x00\x01\x00\x00', 'latin1'),
+  Buffer.from('AMQP\x03\x01\x00\x00', 'latin1'),
+] as const;
+
 /** Prepares a connection before it accepts its socket. */
 export function hardenConnection(connection: RheaConnection, socket: Socket): void {
   const input = connection.input.bind(connection);
+  let headerSeen = 0;
   connection.input = (chunk) => {
+    const start = chunk.subarray(0, HEADERS[0].length - headerSeen);
+    if (!HEADERS.some((header) => header.subarray(headerSeen, headerSeen + start.length).equals(start))) {
+      connection.emit('protocol_error', new Error('It does not speak AMQP 1.0.'));
+      return;
+    }
+    headerSeen += start.length;
     input(chunk);
-    if ((connection.frame_size ?? 0) > MAX_FRAME_BYTES) socket.destroy(new Error('A frame is too large.'));
+    if ((connection.frame_size ?? 0) > MAX_FRAME_BYTES) {
+      connection.emit('protocol_error', new Error('A frame is too large.'));
+    }
   };
   const process = connection._process.bind(connection);
   connection._process = () => {
@@ -116,11 +135,46 @@ export function hardenConnection(connection: RheaConnection, socket: Socket): vo
     process();
     socket.uncork();
   };
+  hardenFrames(connection);
+}
+
+/** Lets through the frames that may come at this time. */
+function hardenFrames(connection: RheaConnection): void {
   const handlers = connection as unknown as Record<string, FrameHandler>;
-  // A client that has ended a session may have sent such frames before it saw our answer.
-  for (const name of ['on_transfer', 'on_disposition', 'on_flow', 'on_detach', 'on_end']) {
-    handlers[name] = (frame) => connection.remote_channel_map[frame.channel]?.[name]?.(frame);
+  const begun = new Set<number>();
+  for (const name of ['on_begin', 'on_attach', 'on_close'] as const) {
+    const handle = handlers[name]?.bind(connection);
+    if (!handle) throw new Error('This version of rhea is not supported.');
+    handlers[name] = (frame) => {
+      if (!connection.remote.open) throw new Error('A frame came before the open.');
+      if (name === 'on_begin') {
+        if (isInUse(connection, frame.channel)) throw new Error('A session was begun twice.');
+        begun.add(frame.channel);
+      }
+      handle(frame);
+    };
   }
+  for (const name of ['on_transfer', 'on_disposition', 'on_flow', 'on_detach', 'on_end']) {
+    handlers[name] = (frame) => {
+      if (!begun.has(frame.channel)) throw new Error('A frame came on a channel without a session.');
+      // A client that has ended a session may have sent such frames before it saw our answer.
+      connection.remote_channel_map[frame.channel]?.[name]?.(frame);
+    };
+  }
+}
+
+function isInUse(connection: RheaConnection, channel: number): boolean {
+  const session = connection.remote_channel_map[channel] as unknown as DeferrableLink | undefined;
+  return session?.state.remote_open === true;
+}
+
+/** Tells the peer why its connection ends, at once: what is queued until the next turn would come too late. */
+export function closeNow(connection: RheaConnection, why: Refusal): void {
+  connection.local.close.error = why;
+  connection.state.close();
+  connection._process();
+  // Whatever else it sends is not read.
+  connection.input = () => undefined;
 }
 
 /** Prepares a new session; `onFlow` is called after each flow frame, also those that name no link. */

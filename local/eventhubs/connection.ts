@@ -3,6 +3,7 @@ import { type Container, type EventContext, type link, message as codec, type Me
 import { log } from '../shared/log';
 import { publishTarget, receiveSource } from './address';
 import {
+  closeNow,
   deferAttach,
   hardenConnection,
   hardenSession,
@@ -27,6 +28,8 @@ import type { SharedAccessKey } from './sas';
 const CBS = '$cbs';
 const MANAGEMENT = '$management';
 const REQUEST_CREDIT = 100;
+/** How long a peer that broke the protocol may take to read why. */
+const DROP_GRACE_MS = 1_000;
 /** `setTimeout` takes no more. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -100,14 +103,25 @@ export class ClientConnection {
     connection.on('receiver_close', ({ receiver }: EventContext) => this.forget((link) => link === receiver));
     connection.on('sender_close', ({ sender }: EventContext) => this.forget((link) => link === sender));
     connection.on('message', ({ delivery }: EventContext) => delivery?.release());
-    const drop = (error: unknown): void => {
-      log('eventhubs', `A connection is closed: ${error instanceof Error ? error.message : String(error)}`);
-      this.socket.destroy();
-    };
-    connection.on('protocol_error', drop);
-    connection.on('error', drop);
+    connection.on('protocol_error', (error: unknown) => this.drop(error));
+    connection.on('error', (error: unknown) => this.drop(error));
     const quiet = ['connection_error', 'session_error', 'sender_error', 'receiver_error', 'disconnected'];
     for (const name of quiet) connection.on(name, () => undefined);
+  }
+
+  /** Ends the connection of a peer that broke the protocol. */
+  private drop(error: unknown): void {
+    log('eventhubs', `A connection is closed: ${error instanceof Error ? error.message : String(error)}`);
+    if (!this.connection.is_open()) {
+      this.socket.destroy();
+      return;
+    }
+    closeNow(
+      this.connection,
+      refusal('amqp:connection:framing-error', 'A frame is malformed or out of place.'),
+    );
+    this.socket.end();
+    setTimeout(() => this.socket.destroy(), DROP_GRACE_MS).unref();
   }
 
   private checkPeer(): void {

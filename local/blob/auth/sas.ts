@@ -1,5 +1,6 @@
 import { createHmac, type KeyObject } from 'node:crypto';
-import { fail, type Failure } from '../errors';
+import type { AccessPolicy } from '../access-policy';
+import { fail, failed, type Failure } from '../errors';
 import { sameSignature } from './shared-key';
 
 /** What an operation needs a SAS to have. */
@@ -72,6 +73,25 @@ function addressAllowed(range: string, address: string): boolean {
   return value >= toNumber(first) && value <= toNumber(last);
 }
 
+/** The stored access policy of a container by its id; undefined when there is none. */
+export type FindPolicy = (container: string, id: string) => AccessPolicy | undefined;
+
+/** What a SAS grants with the policy that it names: each field is in one of the two. */
+function withPolicy(query: Query, target: SasTarget, find: FindPolicy): Query | Failure {
+  const id = query.get('si');
+  if (!id || query.has('srt')) return query;
+  const policy = find(target.container, id);
+  if (!policy) return fail('AuthenticationFailed', 'There is no such stored access policy.');
+  const fields = new Map(query);
+  const stored = { st: policy.start, se: policy.expiry, sp: policy.permission };
+  for (const [name, value] of Object.entries(stored)) {
+    if (value === undefined) continue;
+    if (query.get(name)) return fail('AuthenticationFailed', `${name} is in the SAS and in its policy.`);
+    fields.set(name, value);
+  }
+  return fields;
+}
+
 function refuseTime(query: Query, now: number): Failure | undefined {
   const start = query.get('st');
   const expiry = query.get('se');
@@ -96,8 +116,9 @@ function refuseScope(query: Query, target: SasTarget, need: SasNeed): Failure | 
 
 function refuseForm(query: Query, target: SasTarget): Failure | undefined {
   if (query.has('skoid')) return fail('AuthenticationFailed', 'A user delegation SAS is not implemented.');
-  if (query.get('si')) return fail('AuthenticationFailed', 'Stored access policies are not implemented.');
-  if (query.has('srt')) return undefined;
+  if (query.has('srt')) {
+    return query.get('si') ? fail('AuthenticationFailed', 'An account SAS has no stored policy.') : undefined;
+  }
   const resource = query.get('sr');
   if (resource !== 'b' && resource !== 'c')
     return fail('AuthenticationFailed', 'Only sr=b and sr=c are implemented.');
@@ -115,6 +136,7 @@ export function checkSas(
   need: SasNeed,
   key: KeyObject,
   now: number,
+  findPolicy: FindPolicy,
 ): { readonly mayReplace: boolean } | Failure {
   const malformed = refuseForm(query, target);
   if (malformed) return malformed;
@@ -123,9 +145,11 @@ export function checkSas(
   if (!sameSignature(expected, query.get('sig') ?? '')) {
     return fail('AuthenticationFailed', 'The signature of the SAS does not match.');
   }
-  const refused = refuseTime(query, now) ?? refuseScope(query, target, need);
+  const fields = withPolicy(query, target, findPolicy);
+  if (failed(fields)) return fields;
+  const refused = refuseTime(fields, now) ?? refuseScope(fields, target, need);
   if (refused) return refused;
-  const granted = need.anyOf.split('').filter((permission) => query.get('sp')?.includes(permission));
+  const granted = need.anyOf.split('').filter((permission) => fields.get('sp')?.includes(permission));
   if (granted.length === 0) return fail('AuthorizationPermissionMismatch');
   return { mayReplace: granted.some((permission) => permission !== 'c') };
 }

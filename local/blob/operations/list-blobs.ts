@@ -12,6 +12,7 @@ import { element, escapeXml, nameElement, xmlDocument } from '../xml';
 const INCLUDABLE = new Set([
   'metadata',
   'copy',
+  'uncommittedblobs',
   'snapshots',
   'deleted',
   'versions',
@@ -67,7 +68,11 @@ function propertiesXml(blob: BlobRecord, withCopy: boolean, now: number): string
   );
 }
 
-type Item = { readonly blob: BlobRecord } | { readonly prefix: string };
+type Item =
+  | { readonly blob: BlobRecord }
+  | { readonly prefix: string }
+  /** Has staged blocks only. */
+  | { readonly uncommitted: string };
 interface Page {
   readonly items: Item[];
   /** Where the next page begins; undefined at the end. */
@@ -81,32 +86,50 @@ interface Selection {
   readonly delimiter: string;
   readonly from: string;
   readonly max: number;
+  readonly withUncommitted: boolean;
 }
 
 /** Rows read at once when names are folded: most of a longer run could belong to one folded prefix. */
 const FOLDING_STEP = 32;
 
+type Named = { readonly name: string; readonly blob?: BlobRecord };
+
+/** The next names in order, with their blobs where there are any. */
+function nextNames(
+  store: Store,
+  { container, withUncommitted }: Selection,
+  { from, end, wanted }: { from: string; end: string | undefined; wanted: number },
+): Named[] {
+  const blobs = store.blobs.list(container, from, end, wanted).map((blob) => ({ name: blob.name, blob }));
+  if (!withUncommitted) return blobs;
+  const names = store.blocks.namesWithoutBlob(container, from, end, wanted);
+  if (names.length === 0) return blobs;
+  return [...blobs, ...names.map((name) => ({ name }))]
+    .sort((left, right) => Buffer.compare(Buffer.from(left.name), Buffer.from(right.name)))
+    .slice(0, wanted);
+}
+
 /** Collects one page. After a folded prefix it goes on behind all names with it, however many there are. */
 function collect(store: Store, selection: Selection): Page {
-  const { container, prefix, delimiter, max } = selection;
+  const { prefix, delimiter, max } = selection;
   const end = afterPrefix(prefix);
   const items: Item[] = [];
   let from: string | undefined = selection.from;
   while (from !== undefined) {
     const left = max - items.length + 1;
     const wanted = delimiter === '' ? left : Math.min(left, FOLDING_STEP);
-    const rows = store.blobs.list(container, from, end, wanted);
+    const rows = nextNames(store, selection, { from, end, wanted });
     const last = rows.at(-1);
     // The name that follows directly is the same with a NUL behind it.
     from = last && rows.length === wanted ? `${last.name}\0` : undefined;
-    for (const blob of rows) {
-      if (items.length === max) return { items, next: blob.name };
-      const fold = delimiter === '' ? -1 : blob.name.indexOf(delimiter, prefix.length);
+    for (const { name, blob } of rows) {
+      if (items.length === max) return { items, next: name };
+      const fold = delimiter === '' ? -1 : name.indexOf(delimiter, prefix.length);
       if (fold < 0) {
-        items.push({ blob });
+        items.push(blob ? { blob } : { uncommitted: name });
         continue;
       }
-      const folded = blob.name.slice(0, fold + delimiter.length);
+      const folded = name.slice(0, fold + delimiter.length);
       items.push({ prefix: folded });
       from = afterPrefix(folded);
       break;
@@ -117,6 +140,11 @@ function collect(store: Store, selection: Selection): Page {
 
 function render(item: Item, withMetadata: boolean, withCopy: boolean, now: number): string {
   if ('prefix' in item) return `<BlobPrefix>${nameElement('Name', item.prefix)}</BlobPrefix>`;
+  if ('uncommitted' in item) {
+    const properties =
+      '<Content-Length>0</Content-Length><BlobType>BlockBlob</BlobType><LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState>';
+    return `<Blob>${nameElement('Name', item.uncommitted)}<Properties>${properties}</Properties></Blob>`;
+  }
   const { blob } = item;
   return (
     `<Blob>${nameElement('Name', blob.name)}<Properties>${propertiesXml(blob, withCopy, now)}</Properties>` +
@@ -145,7 +173,14 @@ export function listBlobs(store: Store, request: BlobRequest): Outcome {
   const max = limit ?? MAX_LIST_RESULTS;
   const from =
     marker !== undefined && Buffer.compare(Buffer.from(marker), Buffer.from(prefix)) > 0 ? marker : prefix;
-  const page = collect(store, { container, prefix, delimiter, from, max });
+  const page = collect(store, {
+    container,
+    prefix,
+    delimiter,
+    from,
+    max,
+    withUncommitted: include.includes('uncommittedblobs'),
+  });
   const now = store.now();
   const withMetadata = include.includes('metadata');
   const withCopy = include.includes('copy');

@@ -39,8 +39,10 @@ const SCHEMA = `
 `;
 
 /** What came after the first stores were made; it needs no other version, as those who do not know it can leave it alone. */
-const ADDITIONS =
-  'CREATE TABLE IF NOT EXISTS container_leases (container INTEGER PRIMARY KEY, lease TEXT NOT NULL) STRICT;';
+const ADDITIONS = `
+  CREATE TABLE IF NOT EXISTS container_leases (container INTEGER PRIMARY KEY, lease TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS container_policies (container INTEGER PRIMARY KEY, policies TEXT NOT NULL) STRICT;
+`;
 
 function pragma(db: DatabaseSync, name: string): unknown {
   const row = db.prepare(`PRAGMA ${name}`).get();

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Database } from '../../shared/database';
 import { DiskFullError, type Files } from '../../shared/files';
+import type { AccessPolicy } from '../access-policy';
 import { failed, type Failure } from '../errors';
 import { UNCOMMITTED_BLOCK_LIFE_MS } from '../limits';
 import { ContentFolder, type Received } from './content';
@@ -100,6 +101,11 @@ export class Store {
       if (file !== undefined && error instanceof DiskFullError) await this.content.discard([file]);
       throw error;
     }
+  }
+
+  /** A stored access policy of a container. */
+  findPolicy(container: string, id: string): AccessPolicy | undefined {
+    return this.containers.policies(container).find((policy) => policy.id === id);
   }
 
   /** Stores received content as a segment. */

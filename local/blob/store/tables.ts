@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { AccessPolicy } from '../access-policy';
 import type { Lease } from '../lease';
 
 export type Metadata = Readonly<Record<string, string>>;
@@ -80,6 +81,9 @@ export class Containers {
   private readonly range: StatementSync;
   private readonly putLease: StatementSync;
   private readonly dropLease: StatementSync;
+  private readonly policiesOf: StatementSync;
+  private readonly putPolicies: StatementSync;
+  private readonly dropPolicies: StatementSync;
   private readonly addGarbage: StatementSync;
   private readonly firstGarbage: StatementSync;
   private readonly dropGarbage: StatementSync;
@@ -96,6 +100,11 @@ export class Containers {
     this.range = db.prepare(`${all} WHERE name >= ? ORDER BY name LIMIT ?`);
     this.putLease = db.prepare('INSERT OR REPLACE INTO container_leases VALUES (?, ?)');
     this.dropLease = db.prepare('DELETE FROM container_leases WHERE container = ?');
+    this.policiesOf = db.prepare(
+      'SELECT policies FROM containers JOIN container_policies ON container = id WHERE name = ?',
+    );
+    this.putPolicies = db.prepare('INSERT OR REPLACE INTO container_policies VALUES (?, ?)');
+    this.dropPolicies = db.prepare('DELETE FROM container_policies WHERE container = ?');
     this.addGarbage = db.prepare('INSERT INTO garbage VALUES (?)');
     this.firstGarbage = db.prepare('SELECT container FROM garbage LIMIT 1');
     this.dropGarbage = db.prepare('DELETE FROM garbage WHERE container = ?');
@@ -124,10 +133,21 @@ export class Containers {
     else this.dropLease.run(id);
   }
 
+  /** The stored access policies of a container. */
+  policies(name: string): AccessPolicy[] {
+    const row = this.policiesOf.get(name);
+    return row ? (JSON.parse(row['policies'] as string) as AccessPolicy[]) : [];
+  }
+
+  setPolicies(id: number, policies: readonly AccessPolicy[]): void {
+    this.putPolicies.run(id, JSON.stringify(policies));
+  }
+
   /** Removes the container at once; what it held is removed later, in small steps. */
   delete(id: number): void {
     this.deleteRow.run(id);
     this.dropLease.run(id);
+    this.dropPolicies.run(id);
     this.addGarbage.run(id);
   }
 
@@ -243,6 +263,7 @@ export class Blocks {
   private readonly deleteAll: StatementSync;
   private readonly old: StatementSync;
   private readonly ofContainer: StatementSync;
+  private readonly uncommitted: StatementSync;
 
   constructor(db: DatabaseSync) {
     this.all = db.prepare(
@@ -256,6 +277,11 @@ export class Blocks {
     this.deleteAll = db.prepare('DELETE FROM blocks WHERE container = ? AND blob = ?');
     this.old = db.prepare('SELECT DISTINCT container, blob FROM blocks WHERE staged < ?');
     this.ofContainer = db.prepare('SELECT blob FROM blocks WHERE container = ? LIMIT 1');
+    this.uncommitted = db.prepare(
+      `SELECT DISTINCT blob FROM blocks AS staged WHERE container = ? AND blob >= ? AND (? IS NULL OR blob < ?)
+       AND NOT EXISTS (SELECT 1 FROM blobs WHERE container = staged.container AND name = staged.blob)
+       ORDER BY blob LIMIT ?`,
+    );
   }
 
   list(container: number, blob: string): BlockRecord[] {
@@ -283,6 +309,12 @@ export class Blocks {
   /** Blobs with blocks staged before `time`. */
   stagedBefore(time: number): { container: number; blob: string }[] {
     return this.old.all(time) as unknown as { container: number; blob: string }[];
+  }
+
+  /** Names with `from <= name < until` that have staged blocks and no blob yet, in order. */
+  namesWithoutBlob(container: number, from: string, until: string | undefined, limit: number): string[] {
+    const end = until ?? null;
+    return this.uncommitted.all(container, from, end, end, limit).map((row) => row['blob'] as string);
   }
 
   someBlobOf(container: number): string | undefined {

@@ -45,6 +45,25 @@ onEachBackend('containers', (context) => {
     for (const name of ['a', 'b', 'c']) await service.deleteContainer(prefix + name);
   });
 
+  test('keep stored access policies', async () => {
+    const container = fresh();
+    const { etag } = await container.create();
+    expect((await container.getAccessPolicy()).signedIdentifiers).toEqual([]);
+    const [startsOn, expiresOn] = [new Date('2030-01-02T03:04:05Z'), new Date('2031-01-02T03:04:05Z')];
+    const policies = [
+      { id: 'a & <b>', accessPolicy: { permissions: 'rw', startsOn, expiresOn } },
+      { id: 'two', accessPolicy: { permissions: 'r', startsOn, expiresOn } },
+    ];
+    const changed = await container.setAccessPolicy(undefined, policies);
+    expect(changed.etag).not.toBe(etag);
+    const stored = await container.getAccessPolicy();
+    expect(stored.etag).toBe(changed.etag);
+    expect(stored.signedIdentifiers).toMatchObject(policies);
+    await container.setAccessPolicy();
+    expect((await container.getAccessPolicy()).signedIdentifiers).toEqual([]);
+    await container.delete();
+  });
+
   test('must be there for what is done in them', async () => {
     const container = fresh();
     const blob = container.getBlockBlobClient('x');

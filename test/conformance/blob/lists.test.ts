@@ -67,6 +67,32 @@ onEachBackend('lists of blobs', (context) => {
     await Promise.all([...run, ...flat, 'long/z'].map((name) => container.deleteBlob(name)));
   });
 
+  test('include blobs of which only blocks are there, when asked', async () => {
+    const { container } = context();
+    const staged = ['staged/2', 'staged/x/1'];
+    for (const name of ['staged/1', 'staged/3', 'staged/x/2']) {
+      await container.getBlockBlobClient(name).upload('x', 1);
+    }
+    for (const name of [...staged, 'staged/1'])
+      await container.getBlockBlobClient(name).stageBlock('AAAA', 'x', 1);
+    const options = { prefix: 'staged/', includeUncommitedBlobs: true };
+    const committed = await all(container.listBlobsFlat({ prefix: 'staged/' }));
+    expect(committed.map(({ name }) => name)).toEqual(['staged/1', 'staged/3', 'staged/x/2']);
+    for (const maxPageSize of [1, 2, 10]) {
+      const pages = await all(container.listBlobsFlat(options).byPage({ maxPageSize }));
+      expect(pages.flatMap((page) => page.segment.blobItems.map(({ name }) => name))).toEqual([
+        'staged/1',
+        'staged/2',
+        'staged/3',
+        'staged/x/1',
+        'staged/x/2',
+      ]);
+    }
+    const folded = await all(container.listBlobsByHierarchy('/', options));
+    expect(folded.map(({ name }) => name).sort()).toEqual(['staged/1', 'staged/2', 'staged/3', 'staged/x/']);
+    for (const name of ['staged/1', 'staged/3', 'staged/x/2']) await container.deleteBlob(name);
+  });
+
   test('carry names that XML cannot', async () => {
     const { container } = context();
     const strange = ['odd/&<>"\'', 'odd/\u0001', 'odd/\uffff', 'odd/ space '];

@@ -49,13 +49,50 @@ onEachBackend(
           blob.stageBlockFromURL('AAAA', 'https://elsewhere.example/account/container/blob'),
           blob.syncCopyFromURL('https://elsewhere.example/account/container/blob'),
           blob.withSnapshot('2026-01-01T00:00:00.0000000Z').download(),
-          container.getAccessPolicy(),
           service.setProperties({}),
           service.getUserDelegationKey(new Date(), new Date(Date.now() + 3_600_000)),
-          container.listBlobsFlat({ includeUncommitedBlobs: true }).byPage().next(),
+          container.listBlobsFlat({ includeImmutabilityPolicy: true }).byPage().next(),
         ].map(refusal),
       );
       expect(new Set(refused)).toEqual(new Set(['501 NotImplemented']));
+    });
+
+    // The service takes up to 30 seconds before a policy holds.
+    test('lets a stored access policy say what a SAS leaves out, until it is gone', async () => {
+      const { container } = context();
+      const blob = blobOf('by-policy');
+      await blob.upload('x', 1);
+      const expiresOn = new Date(Date.now() + 3_600_000);
+      const reader = { id: 'reader', accessPolicy: { permissions: 'r', expiresOn } };
+      await container.setAccessPolicy(undefined, [
+        reader,
+        { id: 'late', accessPolicy: { permissions: 'r', expiresOn: new Date(Date.now() - 1_000) } },
+        { id: 'bare', accessPolicy: {} },
+      ] as never);
+      const status = async (options: Parameters<typeof blob.generateSasUrl>[0], method = 'GET') =>
+        (await fetch(await blob.generateSasUrl(options), { method })).status;
+      expect(await status({ identifier: 'reader' })).toBe(200);
+      expect(await status({ identifier: 'reader' }, 'DELETE')).toBe(403);
+      expect(await status({ identifier: 'reader', expiresOn })).toBe(403);
+      expect(await status({ identifier: 'late' })).toBe(403);
+      expect(await status({ identifier: 'nobody' })).toBe(403);
+      const permissions = BlobSASPermissions.parse('r');
+      expect(await status({ identifier: 'bare', permissions, expiresOn })).toBe(200);
+      await container.setAccessPolicy();
+      expect(await status({ identifier: 'reader' })).toBe(403);
+    });
+
+    test('refuses policies that are none', async () => {
+      const { container } = context();
+      const set = (policies: unknown) => refusal(container.setAccessPolicy(undefined, policies as never));
+      const policy = (id: string) => ({ id, accessPolicy: { permissions: 'r' } });
+      expect(await set(['1', '2', '3', '4', '5', '6'].map(policy))).toBe('400 InvalidXmlDocument');
+      expect(await set([policy('twice'), policy('twice')])).toBe('400 InvalidXmlDocument');
+      expect(await set([policy('x'.repeat(65))])).toBe('400 InvalidXmlDocument');
+      expect(await set([{ id: 'a', accessPolicy: { permissions: 'write?' } }])).toBe(
+        '400 InvalidXmlDocument',
+      );
+      expect((await container.getAccessPolicy()).signedIdentifiers).toEqual([]);
     });
 
     test('answers about itself', async () => {

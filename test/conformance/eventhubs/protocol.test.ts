@@ -147,11 +147,12 @@ test('a disposition for 4 billion deliveries ends the connection', async () => {
   const connection = await open();
   connection.open_sender('$cbs');
   await once(connection, 'sendable');
-  const disconnected = once(connection, 'disconnected');
+  const ended = once(connection, 'connection_error') as Promise<[{ error: unknown }]>;
   const internals = connection as unknown as { _write_frame(channel: number, frame: unknown): void };
   const frames = jest.requireActual<{ disposition(fields: object): unknown }>('rhea/lib/frames.js');
   internals._write_frame(0, frames.disposition({ role: true, first: 0, last: 0xffff_fff0, settled: true }));
-  await disconnected;
+  const [{ error }] = await ended;
+  expect(error).toMatchObject({ condition: 'amqp:connection:framing-error' });
 });
 
 test('a peer that takes only tiny frames is turned away', async () => {

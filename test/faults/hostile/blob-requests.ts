@@ -52,6 +52,38 @@ const xml: Make = (chance, { account, container, sas }) => {
   };
 };
 
+const policies: Make = (chance, { account, container, credential }) => {
+  const fields = '<Start>2030-01-01</Start><Expiry>2031-01-01T00:00:00Z</Expiry><Permission>r</Permission>';
+  const entry = `<SignedIdentifier><Id>one</Id><AccessPolicy>${fields}</AccessPolicy></SignedIdentifier>`;
+  const text = `<SignedIdentifiers>${entry}</SignedIdentifiers>`;
+  const body = chance.one<() => Buffer>([
+    () => Buffer.from(text.slice(0, 1 + chance.below(text.length - 1))),
+    () => Buffer.from(text.replace(entry, entry.repeat(2 + chance.below(5)))),
+    () => Buffer.from(text.replace('2030', chance.one(['x', '20300', '-1', '2030-99']))),
+    () =>
+      Buffer.from(
+        text.replace('>r<', chance.one(['>R<', '>read?<', '><![CDATA[r]]><', `>${'r'.repeat(200)}<`])),
+      ),
+    () => Buffer.from(text.replace('one', chance.one(['', 'x'.repeat(65), '<b/>', 'x'.repeat(9_000)]))),
+    () => Buffer.from(text.replace(fields, fields.repeat(2))),
+    () => Buffer.from(`${text}${text}`),
+    () => Buffer.from(`<!DOCTYPE a>${text}`),
+    () => chance.bytes(1 + chance.below(300)),
+    () => Buffer.from('<SignedIdentifiers>'.repeat(800)),
+  ])();
+  const date = new Date().toUTCString();
+  const signature = credential.computeHMACSHA256(
+    `PUT\n\n\n${body.length}${'\n'.repeat(9)}x-ms-date:${date}\nx-ms-version:2026-10-06\n/${account}/${account}/${container}\ncomp:acl\nrestype:container`,
+  );
+  const headers = {
+    'x-ms-date': date,
+    'x-ms-version': '2026-10-06',
+    authorization: `SharedKey ${account}:${signature}`,
+  };
+  const path = `/${account}/${container}?restype=container&comp=acl`;
+  return { what: 'policies', method: 'PUT', path, headers, body };
+};
+
 const sas: Make = (chance, { account, container, blob, sas: tokens }) => {
   const pairs = tokens.good.split('&');
   const at = chance.below(pairs.length);
@@ -244,7 +276,8 @@ const frames: Make = (chance, { account, container, sas: { good } }) => {
 
 /** The kinds, with how often each is made. */
 const KINDS: readonly (readonly [weight: number, Make])[] = [
-  [5, xml],
+  [4, xml],
+  [2, policies],
   [5, sas],
   [5, sharedKey],
   [7, headers],
