@@ -1,6 +1,7 @@
 import { empty, flag, json, problem, type Answer, type DurableRequest } from './answer';
 import type { DurableEngine, PauseResult, RewindResult } from './engine';
 import { decodeSegment, managementPayload, type LinkBase } from './links';
+import { readJson } from './body';
 import { listInstances, statusesOf, timeOf } from './list';
 import { statusJson } from './status';
 import { TERMINAL, type InstanceRow } from './store';
@@ -35,25 +36,6 @@ const STATUS_RETRY_AFTER = '5';
 
 function notSupported(what: string): Answer {
   return problem(501, `${what} is not supported here yet`);
-}
-
-type Body = { ok: true; text: string } | { ok: false; answer: Answer };
-
-function readJson(body: Buffer): Body {
-  const text = body
-    .toString('utf8')
-    .replace(/^\uFEFF/, '')
-    .trim();
-  try {
-    JSON.parse(text);
-    return { ok: true, text };
-  } catch (error) {
-    const details = {
-      ExceptionMessage: (error as Error).message,
-      ExceptionType: 'Newtonsoft.Json.JsonReaderException',
-    };
-    return { ok: false, answer: problem(400, 'Invalid JSON content', details) };
-  }
 }
 
 function statusAnswer({ engine, request }: Context, row: InstanceRow): Answer {
