@@ -17,18 +17,20 @@ const REQUESTS = 2_000;
 const AT_ONCE = 20;
 const BODY_LIMIT = 65_536;
 
+const STREAMS_APP = resolve(__dirname, '../../support/apps/streams');
+
 let host: ChildProcess;
 let port: number;
 
-beforeAll(async () => {
-  // In a process of its own, where an unhandled rejection is its end.
+/** In a process of its own, where an unhandled rejection is its end. */
+async function start(appDir: string): Promise<void> {
   host = fork(resolve(__dirname, '../../../build/local/functions/main.js'), {
     stdio: ['ignore', 'inherit', 'ignore', 'ipc'],
   });
   host.send({
     type: 'start',
     options: {
-      appDir: SAMPLE_APP,
+      appDir,
       dataDir: temporaryFolder(),
       port: 0,
       workers: 1,
@@ -37,14 +39,15 @@ beforeAll(async () => {
     },
   });
   [{ port }] = (await once(host, 'message')) as [{ port: number }];
-});
+}
 
-afterAll(async () => {
+afterEach(async () => {
   const ended = once(host, 'exit');
   host.send({ type: 'stop' });
   await ended;
-  removeTemporaryFolders();
 });
+
+afterAll(removeTemporaryFolders);
 
 interface Malformed {
   readonly bytes: string;
@@ -230,25 +233,37 @@ function exchange({ bytes, cut }: Malformed): Promise<string> {
 
 const PROPER = /^HTTP\/1\.1 (4\d\d|501) /;
 
-test(`${REQUESTS} malformed requests (SEED=${SEED}) are each refused, and the host serves on`, async () => {
+/** Sends so many of these kinds in turn, and tells what was answered otherwise than with a refusal. */
+async function attack(requests: number, kinds: readonly string[], path = '/api/bytes'): Promise<string[]> {
   const r = random(SEED);
-  const kinds = Object.entries(KINDS);
   const serves = async (): Promise<string> => (await fetch(`http://127.0.0.1:${port}/api/pid`)).text();
   const worker = await serves();
   const findings: string[] = [];
-  for (let sent = 0; sent < REQUESTS; sent += AT_ONCE) {
+  for (let sent = 0; sent < requests; sent += AT_ONCE) {
     const batch = Array.from({ length: AT_ONCE }, (_, at) => {
-      const [kind, make] = kinds[(sent + at) % kinds.length]!;
-      return { kind, malformed: make(r) };
+      const kind = kinds[(sent + at) % kinds.length]!;
+      const { bytes, cut = false } = KINDS[kind]!(r);
+      return { kind, cut, bytes: bytes.replace('/api/bytes', path) };
     });
-    const answers = await Promise.all(batch.map(({ malformed }) => exchange(malformed)));
+    const answers = await Promise.all(batch.map(exchange));
     for (const [at, answer] of answers.entries()) {
-      const { kind, malformed } = batch[at]!;
+      const { kind, bytes, cut } = batch[at]!;
       // Whoever has gone away is not owed an answer.
-      if (PROPER.test(answer) || (answer === '' && malformed.cut)) continue;
-      findings.push(`${kind}: ${JSON.stringify(malformed.bytes.slice(0, 200))} → ${answer.split('\r\n')[0]}`);
+      if (PROPER.test(answer) || (answer === '' && cut)) continue;
+      findings.push(`${kind}: ${JSON.stringify(bytes.slice(0, 200))} → ${answer.split('\r\n')[0]}`);
     }
     expect([host.exitCode, host.signalCode, await serves()]).toEqual([null, null, worker]);
   }
-  expect(findings).toEqual([]);
+  return findings;
+}
+
+test(`${REQUESTS} malformed requests (SEED=${SEED}) are each refused, and the host serves on`, async () => {
+  await start(SAMPLE_APP);
+  expect(await attack(REQUESTS, Object.keys(KINDS))).toEqual([]);
+});
+
+test(`so are those to an app with HTTP streams (SEED=${SEED}), whose worker serves on`, async () => {
+  await start(STREAMS_APP);
+  const kinds = ['a length that is none', 'a chunk that is none', 'a body that ends too early'];
+  expect(await attack(300, [...kinds, 'a body beyond the limit'], '/api/digest')).toEqual([]);
 });
