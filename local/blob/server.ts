@@ -7,6 +7,7 @@ import { listen, LOOPBACK } from '../shared/listen';
 import type { Endpoint } from './copy-source';
 import { handle } from './http';
 import { MAX_HEADER_SIZE } from './limits';
+import { answerMalformed } from './malformed';
 import { Store } from './store/store';
 
 export interface BlobOptions {
@@ -60,6 +61,7 @@ export async function startBlob(options: BlobOptions): Promise<Service> {
       running.add(work);
     },
   );
+  answerMalformed(server);
   try {
     const port = await listen(server, options.port, 'the Blob endpoint');
     Object.assign(endpoint, { port });

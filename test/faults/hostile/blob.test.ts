@@ -103,8 +103,9 @@ function sendBytes(bytes: Buffer): Promise<string> {
 async function fault(hostile: Hostile): Promise<string | undefined> {
   if ('bytes' in hostile) {
     const text = await sendBytes(hostile.bytes);
-    // Bytes that are no HTTP may be answered without a body, or not at all.
-    return text === '' || /^HTTP\/1\.1 4\d\d /.test(text) ? undefined : text.slice(0, 200);
+    // A request that breaks off may be left without an answer.
+    const isRefused = /^HTTP\/1\.1 4\d\d [^]*<Error><Code>[A-Za-z]+<\/Code>/.test(text);
+    return text === '' || isRefused ? undefined : text.slice(0, 200);
   }
   const { status, code, body } = await send(hostile);
   const isRefused = (status >= 400 && status < 500) || status === 501;
