@@ -252,9 +252,12 @@ beforeAll(async () => {
   for (const id of ['done', 'failed']) await host.engine.whenEnded(id, 10_000);
   front = new HttpFront({
     keys: KEYS,
+    noKeys: false,
     bodyLimit: BODY_LIMIT,
     maxOutstandingRequests: -1,
     routes: () => undefined,
+    streams: () => false,
+    worker: () => Promise.reject(new Error('There are no functions here.')),
     invoke: () => Promise.reject(new Error('There are no functions here.')),
     management: () => (request) => host.http.management(request),
     problem: () => undefined,
