@@ -4,21 +4,14 @@ import { Activities } from './activities';
 import { Children } from './children';
 import { Clock } from './clock';
 import { Episodes } from './episodes';
-import {
-  EventType,
-  eventRaised,
-  executionPaused,
-  executionTerminated,
-  genericEvent,
-  orchestratorCompleted,
-} from './history';
+import { eventRaised } from './history';
 import { Instance, type Incoming } from './instance';
 import { listPage, purgeEnded, type ListPage, type ListQuery, type PurgeQuery } from './query';
 import { recover } from './recovery';
-import { planRewind, type Revival } from './rewind';
+import { Control, type ChangeResult, type PauseResult, type RewindResult } from './control';
 import type { Runner } from './runner';
 import type { OverridableStates } from './settings';
-import { Store, TERMINAL, type Ending, type EpisodeRow, type InstanceRow, type RuntimeStatus } from './store';
+import { Store, TERMINAL, type EpisodeRow, type InstanceRow, type RuntimeStatus } from './store';
 import { Timers } from './timers';
 import { NO_VERSIONS, type VersionSettings } from './versions';
 
@@ -65,15 +58,6 @@ export interface StartRequest {
 
 export type StartResult = { outcome: 'started'; id: string } | { outcome: 'conflict'; status: RuntimeStatus };
 export type RestartResult = StartResult | { outcome: 'notFound' };
-export type RewindResult =
-  | { outcome: 'done' | 'notFound' }
-  /** It has not failed. */
-  | { outcome: 'refused'; status: RuntimeStatus };
-export type ChangeResult = 'done' | 'notFound' | 'ended';
-export type PauseResult =
-  | { outcome: ChangeResult }
-  /** The instance's state does not allow it. */
-  | { outcome: 'refused'; status: RuntimeStatus };
 export type PurgeResult =
   { outcome: 'purged' } | { outcome: 'notFound' } | { outcome: 'running'; status: RuntimeStatus };
 
@@ -88,6 +72,7 @@ export class DurableEngine {
   private readonly timers: Timers;
   private readonly children: Children;
   private readonly episodes: Episodes;
+  private readonly control: Control;
   private readonly versions: VersionSettings;
   private readonly overridesAny: boolean;
   private lastInstance: number;
@@ -138,6 +123,20 @@ export class DurableEngine {
       maxActions: options.maxActions ?? Number.POSITIVE_INFINITY,
       log: this.log,
       onEnded: (instance) => this.forget(instance),
+    });
+    this.control = new Control({
+      clock: this.clock,
+      store: this.store,
+      live: this.live,
+      children: this.children,
+      episodes: this.episodes,
+      nextInbox: () => ++this.lastInbox,
+      deliver,
+      resume: (instance) => this.resume(instance),
+      forget: (instance) => this.forget(instance),
+      reopen: (instance) => this.reopen(instance),
+      missing: (id) => this.missing(id),
+      log: this.log,
     });
   }
 
@@ -237,53 +236,6 @@ export class DurableEngine {
     return this.startInstance(withNewId ? request : { ...request, id });
   }
 
-  /**
-   * Lets a failed instance go on: what failed in it runs again, in its sub-orchestrations too. One write changes the
-   * histories and brings the message that revives them.
-   */
-  async rewind(id: string, reason: string | null): Promise<RewindResult> {
-    const commit = this.live.get(id)?.commit;
-    if (commit) await commit;
-    const row = this.live.get(id)?.toRow() ?? this.store.find(id);
-    if (!row) return { outcome: 'notFound' };
-    if (row.status !== 'Failed' || this.live.has(id)) return { outcome: 'refused', status: row.status };
-    const revivals = planRewind(this.store, row, this.clock.stamp(), (child) => this.live.has(child));
-    for (const { instance, isLeaf } of revivals) {
-      this.live.set(instance.id, instance);
-      if (!isLeaf) continue;
-      const event = genericEvent(reason, -1, this.clock.stamp());
-      instance.queue.push({ event, inbox: ++this.lastInbox });
-    }
-    let revived: Revival[] = [];
-    try {
-      revived = await this.database.write(() => this.storeRewind(revivals));
-    } finally {
-      for (const { instance } of revivals.filter((revival) => !revived.includes(revival))) {
-        instance.closed = true;
-        this.forget(instance);
-      }
-    }
-    for (const { instance } of revived) instance.durable = true;
-    for (const { instance, warnings } of revived) {
-      for (const warning of warnings) this.log(`Instance '${instance.id}' of '${instance.name}' ${warning}`);
-      this.resume(instance);
-    }
-    return revived.length === 0 ? { outcome: 'notFound' } : { outcome: 'done' };
-  }
-
-  /** Inside a write. Gives what could be revived: others may have been removed since; without the root none is. */
-  private storeRewind(revivals: Revival[]): Revival[] {
-    const revived: Revival[] = [];
-    for (const revival of revivals) {
-      const { instance, events } = revival;
-      if (this.store.revive(instance.seq, events, instance.updated)) revived.push(revival);
-      else if (revived.length === 0) return [];
-      for (const { event, inbox: seq } of instance.queue)
-        if (seq !== undefined) this.store.addToInbox({ seq, instance: instance.seq, event });
-    }
-    return revived;
-  }
-
   /** What was executed and stored since the engine was opened. */
   counters(): { historyEvents: number; activities: number; episodes: number } {
     return { ...this.episodes.counted, activities: this.activities.executed };
@@ -318,64 +270,24 @@ export class DurableEngine {
 
   /** Holds an instance: events and results are kept, and nothing is run for it, until it is resumed. */
   suspend(id: string, reason: string | null): Promise<PauseResult> {
-    return this.pause(id, reason, true);
+    return this.control.pause(id, reason, true);
   }
 
   resumeInstance(id: string, reason: string | null): Promise<PauseResult> {
-    return this.pause(id, reason, false);
-  }
-
-  private async pause(id: string, reason: string | null, suspend: boolean): Promise<PauseResult> {
-    const instance = this.live.get(id);
-    await instance?.commit;
-    if (!instance?.durable || instance.closed) return { outcome: this.missing(id) };
-    if (instance.suspended === suspend) return { outcome: 'refused', status: instance.status };
-    const { ExecutionSuspended, ExecutionResumed } = EventType;
-    const at = this.clock.stamp();
-    const event = executionPaused(suspend ? ExecutionSuspended : ExecutionResumed, reason, at);
-    const seq = ++this.lastInbox;
-    const note = reason === null ? null : JSON.stringify(reason);
-    await this.database.write(() => {
-      this.store.setStatus(instance.seq, suspend ? 'Suspended' : 'Running', note, at);
-      this.store.addToInbox({ seq, instance: instance.seq, event });
-    });
-    instance.suspended = suspend;
-    instance.note = note;
-    instance.updated = at;
-    this.deliver(instance, { event, inbox: seq });
-    return { outcome: 'done' };
+    return this.control.pause(id, reason, false);
   }
 
   /** Ends an instance at once, whatever it is doing. Activities that run already run on, without effect. */
-  async terminate(id: string, reason: string | null): Promise<ChangeResult> {
-    const instance = this.live.get(id);
-    // An episode that is being committed may still end the instance by itself.
-    await instance?.commit;
-    if (!instance?.durable || instance.closed) return this.missing(id);
-    const ending: Ending = { status: 'Terminated', output: reason === null ? null : JSON.stringify(reason) };
-    instance.closed = true;
-    const at = this.clock.stamp();
-    const started = this.clock.stamp();
-    const updated = this.clock.stamp();
-    const pending = [...instance.current, ...instance.queue].filter(({ inbox }) => inbox !== undefined);
-    const raised = pending.map(({ event }) => event);
-    const events = [...raised, executionTerminated(reason, at), orchestratorCompleted(updated)].join(',');
-    const report = this.children.report(instance, ending);
-    try {
-      await this.database.write(() => {
-        this.store.appendEpisode(instance.seq, instance.episodes, { started, events, decisions: null });
-        if (report) this.children.store(report);
-        this.store.end(instance.seq, ending, instance.custom, updated);
-      });
-    } catch (error) {
-      this.reopen(instance);
-      throw error;
-    }
-    this.episodes.count(pending.length + 1, instance.episodes === 0, true);
-    instance.ended = ending;
-    this.forget(instance);
-    if (report) this.children.deliver(report);
-    return 'done';
+  terminate(id: string, reason: string | null): Promise<ChangeResult> {
+    return this.control.terminate(id, reason);
+  }
+
+  /**
+   * Lets a failed instance go on: what failed in it runs again, in its sub-orchestrations too. One write changes the
+   * histories and brings the message that revives them.
+   */
+  rewind(id: string, reason: string | null): Promise<RewindResult> {
+    return this.control.rewind(id, reason);
   }
 
   /** Removes an instance that has ended, with its history. */

@@ -1,5 +1,6 @@
 import { empty, flag, json, problem, type Answer, type DurableRequest } from './answer';
-import type { DurableEngine, PauseResult, RewindResult } from './engine';
+import type { PauseResult, RewindResult } from './control';
+import type { DurableEngine } from './engine';
 import { decodeSegment, managementPayload, type LinkBase } from './links';
 import { readJson } from './body';
 import { listInstances, statusesOf, timeOf } from './list';

@@ -9,6 +9,8 @@ export interface Revival {
   events: string[];
   /** None of its sub-orchestrations failed: it goes on by itself. The others wait for theirs. */
   isLeaf: boolean;
+  /** What revives it. */
+  message?: { event: string; inbox: number };
   /** What the developer should know of. */
   warnings: string[];
 }
