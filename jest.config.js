@@ -7,6 +7,7 @@ module.exports = {
   testTimeout: 60_000,
   // Most tests wait for processes they have started: two at a time fit on two cores.
   maxWorkers: 2,
+  testSequencer: '<rootDir>/test/support/slow-first.js',
   // Compiled by `pretest`.
   reporters: ['default', '<rootDir>/build/test/support/conformance-reporter.js'],
 };
