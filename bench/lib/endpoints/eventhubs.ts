@@ -32,7 +32,7 @@ export async function hubRates(connectionString: string, hub: string, amount: Am
         sent += BATCH;
       }),
     );
-    const singles = await perSecond(amount(8_000), (count) =>
+    const singles = await perSecond(amount(20_000), (count) =>
       inLanes(SINGLE_LANES, Array(count).keys(), async () => {
         await producer.sendBatch([event]);
         sent++;

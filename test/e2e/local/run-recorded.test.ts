@@ -59,7 +59,11 @@ const child = spawn(
   process.execPath,
   [
     resolve(__dirname, '../../../build/tools/local.js'),
-    ...['functions', '--port', '0', '--data', data],
+    'functions',
+    '--port',
+    '0',
+    '--data',
+    data,
     '--app',
     resolve(__dirname, '../../support/apps/recorded'),
   ],
