@@ -9,7 +9,7 @@ import type { Amount } from './lib/endpoints/rate';
 
 export const endpoints: Bench = {
   name: 'endpoints',
-  what: 'the stores alone, through the official SDKs, one after the other: Cosmos DB items upserted one by one (64 at a time) and in transactional batches of 90 (8 at a time), events of 1 KB published in batches of 100 (8 at a time) and one by one (64 at a time) and consumed by one consumer, blobs of 1 KB put and got (16 at a time); each a second, after a warm-up. Beside them, in the same run, Azurite and `@vercel/cosmosdb-server`, when they are installed (`npm ci --prefix bench/peers`).',
+  what: 'the stores alone, through the official SDKs, one after the other: Cosmos DB items upserted one by one (64 at a time) and in transactional batches of 90 (8 at a time), events of 1 KB published in batches of 100 (8 at a time) and one by one (64 at a time) and consumed by one consumer, blobs of 1 KB put and got (16 at a time); each a second, after a warm-up, the median of three runs (consuming: of one). Beside them, in the same run, Azurite and `@vercel/cosmosdb-server`, when they are installed (`npm ci --prefix bench/peers`).',
   measuresNot:
     'the endpoints by themselves: the SDKs in this process take most of the time. The peers promise less: a crash of Azurite loses blobs that it acknowledged, and the other keeps everything in memory.',
   thresholds: {
