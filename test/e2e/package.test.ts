@@ -57,7 +57,7 @@ test('the demo runs on it where it is unpacked', async () => {
   const { stdout } = await run(process.execPath, ['build/tools/demo.js', '--app', app], { cwd: APP_DIR });
   expect(stdout).toContain(`app: ${app}`);
   expect(stdout).toMatch(/(\d+) of \1 checks agree/);
-}, 120_000);
+}, 240_000);
 
 test('the local host runs it like any app, with what it needs in the environment', async () => {
   const services = ['blob', 'eventhubs', 'cosmos', 'functions'];
@@ -101,4 +101,4 @@ test('the local host runs it like any app, with what it needs in the environment
     child.kill('SIGTERM');
   }
   expect(await exit).toEqual([0, null]);
-}, 60_000);
+}, 120_000);
