@@ -55,6 +55,8 @@ export class WorkerPool {
   private readonly slots: Slot[];
   private app: LoadedApp | undefined;
   private names = new Map<string, FunctionMetadata>();
+  /** Those that run a function, by its lower-case name. */
+  private slotsOf = new Map<string, readonly Slot[]>();
   private waiting: ((error: Error | undefined) => void)[] = [];
   private loadError: string | undefined;
   private disposed = false;
@@ -137,7 +139,7 @@ export class WorkerPool {
   }
 
   private pick(name: string, affinity: Affinity | undefined): WorkerProcess | undefined {
-    const slots = this.slotsFor(name);
+    const slots = this.slotsOf.get(name.toLowerCase()) ?? this.slots;
     let best: WorkerProcess | undefined;
     for (const { ready, worker } of slots) {
       if (ready && worker?.usable && (!best || worker.load < best.load)) best = worker;
@@ -148,9 +150,8 @@ export class WorkerPool {
     return affinity.strict || bound.worker.load <= best.load + PREFERRED_LOAD ? bound.worker : best;
   }
 
-  private slotsFor(name: string): readonly Slot[] {
-    const fn = this.find(name);
-    const group = fn && scaleGroupOf(fn);
+  private slotsFor(fn: FunctionMetadata): readonly Slot[] {
+    const group = scaleGroupOf(fn);
     return this.slots.filter((slot) => slot.group === undefined || slot.group === group);
   }
 
@@ -187,6 +188,7 @@ export class WorkerPool {
     if (this.app?.build !== app.build) {
       this.app = app;
       this.names = new Map(app.functions.map((fn) => [fn.name.toLowerCase(), fn]));
+      this.slotsOf = new Map(app.functions.map((fn) => [fn.name.toLowerCase(), this.slotsFor(fn)]));
       this.events.onApp(app);
       this.replaceOldBuilds(app.build);
     }

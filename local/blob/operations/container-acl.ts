@@ -1,11 +1,11 @@
 import { parsePolicies, policiesXml } from '../access-policy';
-import { checkRead, readConditions } from '../conditions';
-import { fail, failed, type Failure } from '../errors';
+import { fail, failed } from '../errors';
 import { findContainer } from '../inputs';
 import { refuseContainerRead } from '../lease';
 import { MAX_POLICIES_BODY } from '../limits';
 import { stateHeaders, type BlobRequest, type Outcome } from '../protocol';
 import type { Store } from '../store/store';
+import { changeContainer } from './containers';
 
 /** https://learn.microsoft.com/rest/api/storageservices/get-container-acl */
 export function getContainerAcl(store: Store, request: BlobRequest): Outcome {
@@ -23,21 +23,11 @@ export function getContainerAcl(store: Store, request: BlobRequest): Outcome {
 /** https://learn.microsoft.com/rest/api/storageservices/set-container-acl, for stored access policies only. */
 export async function setContainerAcl(store: Store, request: BlobRequest): Promise<Outcome> {
   if (request.header('x-ms-blob-public-access') !== undefined) return fail('PublicAccessNotPermitted');
-  const conditions = readConditions(request.header);
-  if (failed(conditions)) return conditions;
   const body = await request.body.readAll(MAX_POLICIES_BODY);
   const policies = body.length === 0 ? [] : parsePolicies(body.toString('utf8'));
   if (failed(policies)) return policies;
-  const changed = await store.mutate((): { etag: string; modified: number } | Failure => {
-    const container = findContainer(store, request);
-    if (failed(container)) return container;
-    if (checkRead(conditions, container)) return fail('ConditionNotMet');
-    const refused = refuseContainerRead(container.lease, request.header('x-ms-lease-id'), store.now());
-    if (refused) return refused;
-    const state = { etag: store.newEtag(), modified: store.now() };
-    store.containers.setPolicies(container.id, policies);
-    store.containers.update(container.id, state.etag, state.modified, container.metadata);
-    return state;
+  return changeContainer(store, request, ({ id, metadata }) => {
+    store.containers.setPolicies(id, policies);
+    return metadata;
   });
-  return failed(changed) ? changed : { status: 200, headers: stateHeaders(changed) };
 }

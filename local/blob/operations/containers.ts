@@ -71,6 +71,18 @@ export function getContainerProperties(store: Store, request: BlobRequest): Outc
 export async function setContainerMetadata(store: Store, request: BlobRequest): Promise<Outcome> {
   const metadata = readMetadata(request);
   if (failed(metadata)) return metadata;
+  return changeContainer(store, request, () => metadata);
+}
+
+/**
+ * Gives a container a new ETag, if the request's conditions and the lease allow it.
+ * @param change what the metadata is to be, after anything else that the request changes
+ */
+export async function changeContainer(
+  store: Store,
+  request: BlobRequest,
+  change: (container: ContainerRecord) => ContainerRecord['metadata'],
+): Promise<Outcome> {
   const conditions = readConditions(request.header);
   if (failed(conditions)) return conditions;
   const changed = await store.mutate((): { etag: string; modified: number } | Failure => {
@@ -80,7 +92,7 @@ export async function setContainerMetadata(store: Store, request: BlobRequest): 
     const refused = refuseContainerRead(container.lease, request.header('x-ms-lease-id'), store.now());
     if (refused) return refused;
     const state = { etag: store.newEtag(), modified: store.now() };
-    store.containers.update(container.id, state.etag, state.modified, metadata);
+    store.containers.update(container.id, state.etag, state.modified, change(container));
     return state;
   });
   return failed(changed) ? changed : { status: 200, headers: stateHeaders(changed) };
