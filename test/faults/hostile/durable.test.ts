@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { connect, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { HttpFront } from '../../../local/functions/http-front';
 import { random, type Random } from '../../../tools/lib/random';
 import { PREFIX, startTestHost, type TestHost } from '../../support/durable-host';
 import { loadSdk } from '../../support/durable-sdk';
+import { exchange, type Malformed } from './raw-http';
 
 const SEED = Number(process.env['SEED'] ?? 20_261);
 const REQUESTS = 2_000;
@@ -29,12 +30,6 @@ df.app.activity('Fails', {
 
 /** Instances that no malformed request may change. */
 const STANDING = ['runs', 'suspended', 'done', 'failed', 'terminated'];
-
-interface Malformed {
-  bytes: string;
-  /** The sender goes away after it, in the middle of what it announced. */
-  cut?: boolean;
-}
 
 function head(line: string, ...headers: string[]): string {
   return `${[`${line} HTTP/1.1`, 'Host: 127.0.0.1', ...headers].join('\r\n')}\r\n\r\n`;
@@ -276,25 +271,8 @@ afterAll(async () => {
   process.off('unhandledRejection', onUnhandled);
 });
 
-/** Sends it, and resolves with what comes back until the connection ends, or a whole answer is there. */
-function exchange({ bytes, cut }: Malformed): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1');
-    let answer = '';
-    socket.setEncoding('latin1');
-    if (cut) socket.end(bytes, 'latin1');
-    else socket.write(bytes, 'latin1');
-    socket.on('data', (chunk) => {
-      answer += String(chunk);
-      if (isWhole(answer)) socket.destroy();
-    });
-    // A host that refuses before it has read everything may reset the connection.
-    socket.on('error', (error: NodeJS.ErrnoException) =>
-      ['ECONNRESET', 'EPIPE'].includes(error.code ?? '') ? undefined : reject(error),
-    );
-    socket.on('close', () => resolve(answer));
-  });
-}
+const answerTo = (malformed: Malformed): Promise<string> =>
+  exchange(port, malformed, isWhole, ['ECONNRESET', 'EPIPE']);
 
 function isWhole(answer: string): boolean {
   const [headers = '', body] = answer.split('\r\n\r\n', 2);
@@ -323,20 +301,20 @@ test(`${REQUESTS} malformed requests (SEED=${SEED}) are each refused, and change
       const [kind, make] = kinds[(sent + at) % kinds.length]!;
       return { kind, malformed: make(r) };
     });
-    const answers = await Promise.all(batch.map(({ malformed }) => exchange(malformed)));
+    const answers = await Promise.all(batch.map(({ malformed }) => answerTo(malformed)));
     for (const [at, answer] of answers.entries()) {
       const { kind, malformed } = batch[at]!;
       // Whoever has gone away is not owed an answer.
       if (isProper(answer) || (answer === '' && malformed.cut)) continue;
       findings.push(`${kind}: ${JSON.stringify(malformed.bytes.slice(0, 200))} → ${answer.slice(0, 300)}`);
     }
-    expect(await exchange(call('GET', '/instances/runs'))).toMatch(/^HTTP\/1\.1 202 /);
+    expect(await answerTo(call('GET', '/instances/runs'))).toMatch(/^HTTP\/1\.1 202 /);
   }
   expect(findings).toEqual([]);
   expect(standing()).toEqual(before);
   expect(unhandled).toEqual([]);
   // What waits still hears of what is well formed.
-  expect(await exchange(call('POST', '/instances/runs/raiseEvent/Done', '"good"'))).toMatch(
+  expect(await answerTo(call('POST', '/instances/runs/raiseEvent/Done', '"good"'))).toMatch(
     /^HTTP\/1\.1 202 /,
   );
   await host.engine.whenEnded('runs', 10_000);

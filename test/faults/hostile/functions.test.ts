@@ -1,6 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { connect } from 'node:net';
 import { resolve } from 'node:path';
 import { random, type Random } from '../../../tools/lib/random';
 import {
@@ -10,6 +9,7 @@ import {
   SAMPLE_SETTINGS,
   temporaryFolder,
 } from '../../support/functions-host';
+import { exchange, type Malformed } from './raw-http';
 
 const SEED = Number(process.env['SEED'] ?? 7071);
 const REQUESTS = 2_000;
@@ -48,12 +48,6 @@ afterEach(async () => {
 });
 
 afterAll(removeTemporaryFolders);
-
-interface Malformed {
-  readonly bytes: string;
-  /** Whether the sender goes away after it, in the middle of what it announced. */
-  readonly cut?: boolean;
-}
 
 const head = (line: string, ...headers: string[]): string =>
   `${[line, 'Host: 127.0.0.1', ...headers].join('\r\n')}\r\n\r\n`;
@@ -213,23 +207,9 @@ const KINDS: Record<string, (r: Random) => Malformed> = {
   }),
 };
 
-/** Sends it, and resolves with what comes back until the connection ends, or a whole head is there. */
-function exchange({ bytes, cut }: Malformed): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1');
-    let answer = '';
-    socket.setEncoding('latin1');
-    if (cut) socket.end(bytes, 'latin1');
-    else socket.write(bytes, 'latin1');
-    socket.on('data', (chunk) => {
-      answer += String(chunk);
-      if (answer.includes('\r\n\r\n')) socket.destroy();
-    });
-    // A host that refuses before it has read everything may reset the connection.
-    socket.on('error', (error: NodeJS.ErrnoException) => error.code === 'ECONNRESET' || reject(error));
-    socket.on('close', () => resolve(answer));
-  });
-}
+/** A whole head is enough. */
+const answerTo = (malformed: Malformed): Promise<string> =>
+  exchange(port, malformed, (answer) => answer.includes('\r\n\r\n'));
 
 const PROPER = /^HTTP\/1\.1 (4\d\d|501) /;
 
@@ -245,7 +225,7 @@ async function attack(requests: number, kinds: readonly string[], path = '/api/b
       const { bytes, cut = false } = KINDS[kind]!(r);
       return { kind, cut, bytes: bytes.replace('/api/bytes', path) };
     });
-    const answers = await Promise.all(batch.map(exchange));
+    const answers = await Promise.all(batch.map(answerTo));
     for (const [at, answer] of answers.entries()) {
       const { kind, bytes, cut } = batch[at]!;
       // Whoever has gone away is not owed an answer.
