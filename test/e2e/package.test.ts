@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,6 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { unzipSync } from 'fflate';
-import { writePackage } from '../../tools/lib/package/zip';
 import { APP_DIR } from '../../tools/lib/paths';
 
 const run = promisify(execFile);
@@ -14,15 +13,21 @@ const run = promisify(execFile);
 let folder: string;
 let app: string;
 let names: string[];
-let files: number;
+let said: string;
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'headwater-package-'));
   app = join(folder, 'elsewhere');
-  files = writePackage(APP_DIR, join(folder, 'headwater.zip')).files;
+  said = makePackage('headwater.zip');
   names = unpack(join(folder, 'headwater.zip'), app);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** `npm run package`. @returns what it said */
+function makePackage(name: string): string {
+  const parameters = ['build/tools/package.js', '--out', join(folder, name)];
+  return execFileSync(process.execPath, parameters, { cwd: APP_DIR, encoding: 'utf8' });
+}
 
 /** Unpacks as the platform does. @returns the names in the zip */
 function unpack(file: string, to: string): string[] {
@@ -36,7 +41,7 @@ function unpack(file: string, to: string): string[] {
 }
 
 test('it holds what the app needs and nothing else', () => {
-  expect(names).toHaveLength(files);
+  expect(said).toContain(`: ${names.length} files, `);
   expect(names).toEqual(
     expect.arrayContaining(['package.json', 'host.json', 'dist/main.js', 'schemas/products.json']),
   );
@@ -48,7 +53,7 @@ test('it holds what the app needs and nothing else', () => {
 });
 
 test('the same files give the same zip', () => {
-  writePackage(APP_DIR, join(folder, 'again.zip'));
+  makePackage('again.zip');
   const [one, two] = ['headwater.zip', 'again.zip'].map((name) => readFileSync(join(folder, name)));
   expect(one!.equals(two!)).toBe(true);
 });

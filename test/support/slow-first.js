@@ -2,7 +2,7 @@ const Sequencer = require('@jest/test-sequencer').default;
 
 /** Tests that take long, by their folders: begun last, one of them would keep a worker busy while the other has nothing left. */
 const SLOW = [
-  /test\/faults\/ingest/,
+  /test\/faults\/fault-points/,
   /test\/e2e\/package/,
   /test\/faults\//,
   /test\/e2e\//,

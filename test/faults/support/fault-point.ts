@@ -2,13 +2,13 @@
  * Preloaded into the app's worker: makes something go wrong at a named point, once. Outside the app, which knows
  * nothing of it: it watches the worker's own HTTP requests.
  *
- * `HEADWATER_FAULT=<action>:<point>` and `HEADWATER_FAULT_DIR`, where a file named after the point shows that it was hit.
+ * The file `armed` in the folder `HEADWATER_FAULT_DIR` holds `<action> <point>`; it is `hit` from the moment it happens.
  * - `crash`: the worker is killed before the request goes out (`before …`) or when its answer has come (`after …`)
  * - `lose`: the answer is lost after the service has carried the request out
- * - `stall`: the request waits until the file `release` exists; `<point>.done` is written when it was answered
+ * - `stall`: the request waits until the file `release` exists; `done` is written when it was answered
  */
 import { subscribe } from 'node:diagnostics_channel';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 
@@ -33,14 +33,31 @@ function isDocument(request: ClientRequest, container: string): boolean {
 const isBatch = (request: ClientRequest): boolean => request.hasHeader('x-ms-cosmos-is-batch-request');
 
 const folder = process.env['HEADWATER_FAULT_DIR'] ?? '';
-const [action = '', point = ''] = (process.env['HEADWATER_FAULT'] ?? '').split(':');
-const name = point.replace(/^(before|after) /, '');
-const matches = REQUESTS[name];
 
-/** True the first time only, in whichever worker. */
+interface Fault {
+  readonly action: string;
+  readonly when: string;
+  matches(request: ClientRequest): boolean;
+}
+
+/** What is to go wrong next, if anything. */
+function armed(): Fault | undefined {
+  let text: string;
+  try {
+    text = readFileSync(join(folder, 'armed'), 'utf8');
+  } catch {
+    return undefined;
+  }
+  const [, action = '', when = '', name = ''] = /^(\w+) (?:(before|after) )?(\w+)$/.exec(text) ?? [];
+  const matches = REQUESTS[name];
+  if (!matches) throw new Error(`There is no such fault: ${text}`);
+  return { action, when, matches };
+}
+
+/** True once only, in whichever worker. */
 function hit(): boolean {
   try {
-    writeFileSync(join(folder, point), '', { flag: 'wx' });
+    renameSync(join(folder, 'armed'), join(folder, 'hit'));
     return true;
   } catch {
     return false;
@@ -62,23 +79,26 @@ function stall(request: ClientRequest): void {
     waiting(...rest);
     return request;
   }) as typeof request.end;
-  request.once('response', () => writeFileSync(join(folder, `${point}.done`), ''));
+  request.once('response', () => writeFileSync(join(folder, 'done'), ''));
 }
 
-if (matches) {
-  subscribe('http.client.request.created', (message) => {
-    const { request } = message as { request: ClientRequest };
-    if (!matches(request)) return;
-    if (action === 'crash' && point.startsWith('before ') && hit()) crash();
-    if (action === 'stall' && hit()) stall(request);
-    if (action === 'lose' && hit()) {
-      request.prependOnceListener('response', (response: IncomingMessage) =>
-        response.destroy(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })),
-      );
-    }
-  });
-  subscribe('http.client.response.finish', (message) => {
-    const { request } = message as { request: ClientRequest };
-    if (action === 'crash' && point.startsWith('after ') && matches(request) && hit()) crash();
-  });
+function lose(request: ClientRequest): void {
+  request.prependOnceListener('response', (response: IncomingMessage) =>
+    response.destroy(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })),
+  );
 }
+
+subscribe('http.client.request.created', (message) => {
+  const { request } = message as { request: ClientRequest };
+  const fault = armed();
+  if (!fault || fault.when === 'after' || !fault.matches(request) || !hit()) return;
+  if (fault.action === 'crash') crash();
+  if (fault.action === 'stall') stall(request);
+  if (fault.action === 'lose') lose(request);
+});
+
+subscribe('http.client.response.finish', (message) => {
+  const { request } = message as { request: ClientRequest };
+  const fault = armed();
+  if (fault?.when === 'after' && fault.matches(request) && hit()) crash();
+});
