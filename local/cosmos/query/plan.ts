@@ -21,8 +21,11 @@ export interface Plan {
   readonly resultsOf: (env: Environment) => Value[];
   /** Whether the row itself passes FROM and WHERE; only where {@link wholeItem}. */
   readonly accepts: (env: Environment) => boolean;
-  /** All results in order, OFFSET and LIMIT applied; `env` carries the parameters. */
-  readonly collect: (rows: Iterable<Environment>, env: Environment) => Value[];
+  /**
+   * All results in order, OFFSET and LIMIT applied; `env` carries the parameters. `onMatch` is called for each row that
+   * passes FROM and WHERE.
+   */
+  readonly collect: (rows: Iterable<Environment>, env: Environment, onMatch?: () => void) => Value[];
 }
 
 type Expand = (env: Environment) => Iterable<Environment>;
@@ -219,16 +222,23 @@ function buildPlan(query: Query, outer: Scope, outermost: boolean): Plan {
       if (accepts(env)) yield env;
     } else for (const one of expand(env)) if (accepts(one)) yield one;
   };
-  const all = function* (rows: Iterable<Environment>): Generator<Environment> {
-    for (const row of rows) yield* matching(row);
+  const all = function* (rows: Iterable<Environment>, onMatch?: () => void): Generator<Environment> {
+    for (const row of rows) {
+      let isFirst = true;
+      for (const one of matching(row)) {
+        if (isFirst) onMatch?.();
+        isFirst = false;
+        yield one;
+      }
+    }
   };
   const resultsOf = (env: Environment): Value[] =>
     Array.from(matching(env), select).filter((value) => value !== undefined);
 
-  const collect = (rows: Iterable<Environment>, env: Environment): Value[] => {
+  const collect: Plan['collect'] = (rows, env, onMatch) => {
     const kept: Environment[] = [];
-    if (aggregated) kept.push(...grouped(all(rows), groupKeys, aggregates, env));
-    else for (const row of all(rows)) push(kept, row);
+    if (aggregated) kept.push(...grouped(all(rows, onMatch), groupKeys, aggregates, env));
+    else for (const row of all(rows, onMatch)) push(kept, row);
     let results: Value[] = sorted(kept, orderKeys)
       .map(select)
       .filter((value) => value !== undefined);

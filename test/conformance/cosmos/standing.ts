@@ -20,6 +20,10 @@ export const standing: Standing = {
       reason: 'It costs each write as much again, and nobody can have a continuation from before.',
     },
     {
+      what: 'Of the times in query metrics',
+      reason: 'A query is not taken apart into the steps of the service; it is compiled and then executed.',
+    },
+    {
       what: 'Distances are computed by Vincenty',
       reason: 'The formula of the service is not published.',
     },
