@@ -1,6 +1,7 @@
 import type { JsonObject } from '../partition-key';
 import type { BinaryOperator, Expression, Query } from './ast';
-import { AGGREGATES, FUNCTIONS, type AggregateName } from './functions';
+import { AGGREGATES, type AggregateName } from './aggregates';
+import { FUNCTIONS } from './functions';
 import { QueryError } from './lexer';
 import { likePattern } from './like';
 import { compareValues, equalValues, member, setProperty, type Value } from './values';

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../partition-key';
+import { createAccumulator, type Accumulator } from './aggregates';
 import type { Expression, Query, Selection, Source } from './ast';
 import { compileExpression, Scope, truthy, type Environment, type Evaluator } from './expression';
-import { createAccumulator, type Accumulator } from './functions';
 import { QueryError } from './lexer';
 import { canonical, compareValues, setProperty, type Value } from './values';
 
@@ -136,12 +136,24 @@ function push<T>(list: T[], item: T): void {
   list.push(item);
 }
 
+function compareLists(a: readonly Value[], b: readonly Value[]): number {
+  for (let i = 0; i < a.length; i++) {
+    const order = compareValues(a[i], b[i]);
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
 interface Group {
   readonly env: Environment;
+  readonly keys: readonly Value[];
   readonly accumulators: Accumulator[];
 }
 
-/** Gathers rows by their GROUP BY values; without GROUP BY there is one group, even of no rows. */
+/**
+ * Gathers rows by their GROUP BY values; without GROUP BY there is one group, even of no rows. Groups come in the order
+ * of those values.
+ */
 function grouped(
   rows: Iterable<Environment>,
   keys: readonly Evaluator[],
@@ -149,21 +161,24 @@ function grouped(
   empty: Environment,
 ): Environment[] {
   const groups = new Map<string, Group>();
-  const create = (env: Environment): Group => ({
+  const create = (env: Environment, values: readonly Value[]): Group => ({
     env,
+    keys: values,
     accumulators: aggregates.map(({ name }) => createAccumulator(name)),
   });
-  if (keys.length === 0) groups.set('', create(empty));
+  if (keys.length === 0) groups.set('', create(empty, []));
   for (const env of rows) {
-    const key = keys.map((evaluate) => canonical(evaluate(env))).join(',');
+    const values = keys.map((evaluate) => evaluate(env));
+    const key = values.map(canonical).join(',');
     let group = groups.get(key);
     if (!group) {
       if (groups.size >= MAX_BUFFERED) throw new QueryError('The query needs too many rows in memory.');
-      groups.set(key, (group = create(env)));
+      groups.set(key, (group = create(env, values)));
     }
     for (let i = 0; i < aggregates.length; i++) group.accumulators[i]?.add(aggregates[i]?.of(env));
   }
-  return Array.from(groups.values(), ({ env, accumulators }) => ({
+  const ordered = [...groups.values()].sort((a, b) => compareLists(a.keys, b.keys));
+  return ordered.map(({ env, accumulators }) => ({
     ...env,
     aggregates: accumulators.map((accumulator) => accumulator.result()),
   }));

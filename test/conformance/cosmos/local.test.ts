@@ -25,13 +25,33 @@ describe('the local endpoint', () => {
       container.items.create({ id: 'triggering', pk: 'p' }, { preTriggerInclude: 't' }),
       container.scripts.userDefinedFunctions.create({ id: 'u', body: 'function () {}' }),
       endpoint.database.users.create({ id: 'user' }),
-      container.items.query('SELECT VALUE ST_WITHIN(c.a, c.b) FROM c').fetchAll(),
-      endpoint.database.containers.create({
-        id: 'computed',
-        computedProperties: [{ name: 'n', query: 'SELECT VALUE c.n FROM c' }],
-      }),
+      ...[
+        'ST_WITHIN(c.a, c.b)',
+        'REGEXMATCH(c.a, "a")',
+        'VECTORDISTANCE(c.a, c.b)',
+        'FULLTEXTCONTAINS(c.a, "a")',
+        'DOCUMENTID(c)',
+        'DATETIMEFORMAT("2020-01-01T00:00:00Z", "yyyy")',
+      ].map((call) => container.items.query(`SELECT VALUE ${call} FROM c`).fetchAll()),
+      ...[
+        { computedProperties: [{ name: 'n', query: 'SELECT VALUE c.n FROM c' }] },
+        { clientEncryptionPolicy: { includedPaths: [], policyFormatVersion: 1 } },
+        { materializedViewDefinition: { sourceCollectionId: 'c', definition: 'SELECT c.n FROM c' } },
+        { analyticalStorageTtl: -1 },
+      ].map((definition) => endpoint.database.containers.create({ id: 'lacking', ...definition })),
     ];
     expect(new Set(await Promise.all(missing.map(refusal)))).toEqual(new Set([501]));
+  });
+
+  test('keeps the policies of what it lacks only in queries', async () => {
+    const fullTextPolicy = { defaultLanguage: 'en-US', fullTextPaths: [{ path: '/t', language: 'en-US' }] };
+    const vectorEmbeddingPolicy = {
+      vectorEmbeddings: [
+        { path: '/v', dataType: 'float32', dimensions: 3, distanceFunction: 'cosine' },
+      ] as never,
+    };
+    const container = await newContainer(endpoint.database, { fullTextPolicy, vectorEmbeddingPolicy });
+    expect((await container.read()).resource).toMatchObject({ fullTextPolicy, vectorEmbeddingPolicy });
   });
 
   test('charges point operations by the published table', async () => {

@@ -166,6 +166,10 @@ onEachBackend('queries', (endpoint) => {
           { pk: 'c', n: 1 },
         ],
       ],
+      [
+        'SELECT c.flag, COUNT(1) AS n FROM c GROUP BY c.flag',
+        [{ n: 3 }, { flag: false, n: 1 }, { flag: true, n: 1 }],
+      ],
       ['SELECT VALUE c.__proto__ FROM c', []],
       ['SELECT VALUE c.constructor FROM c', []],
     ])('%s', async (query, expected) => {

@@ -97,6 +97,8 @@ onEachBackend('resources', (endpoint) => {
     const container = await newContainer(endpoint().database, { throughput: 12_000 });
     const offer = (await container.readOffer()).resource;
     expect(offer?.content?.offerThroughput).toBe(12_000);
+    const { resources: offers } = await endpoint().client.offers.readAll().fetchAll();
+    expect(offers.map(({ id }) => id)).toContain(offer?.id);
     const replaced = { ...offer, content: { ...offer?.content, offerThroughput: 700 } };
     await endpoint()
       .client.offer(String(offer?.id))
