@@ -1,6 +1,6 @@
 import { fail, ok, type Failure, type Outcome } from '../errors';
 import { isJsonObject, splitPath, type JsonObject, type PartitionKeyDefinition } from '../partition-key';
-import type { ContainerDefinition, UniqueKey } from '../store/catalog';
+import type { ContainerDefinition, UniqueKey } from '../store/resources';
 import { checkResourceId } from './feed';
 import { checkTtl } from './content';
 

@@ -4,7 +4,7 @@ import { isFullKey, parseKey, type PartitionKey } from '../partition-key';
 import { compileQuery } from '../query/compile';
 import { formatMetrics } from '../query/metrics';
 import { pageItems, runQuery } from '../query/run';
-import type { ContainerRecord } from '../store/catalog';
+import type { ContainerRecord } from '../store/resources';
 import { rangeOf } from '../store/ranges';
 import { executeBatch } from './batch';
 import { isChangeFeed, readChangeFeed } from './change-feed';

@@ -1,6 +1,6 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { JsonObject } from '../partition-key';
-import type { ContainerRecord } from '../store/catalog';
+import type { ContainerRecord } from '../store/resources';
 import { isExpired, parseItem, type StoredItem } from '../store/items';
 import { allOf, sql } from '../store/sql';
 import { chooseAccess, DEFAULT_LIMITS, type AccessLimits } from './access';

@@ -1,7 +1,7 @@
 import { queryCharge } from '../charge';
 import { fail, ok, type Outcome } from '../errors';
 import type { JsonObject } from '../partition-key';
-import type { ContainerRecord } from '../store/catalog';
+import type { ContainerRecord } from '../store/resources';
 import { renderItem } from '../store/items';
 import type { AccessLimits } from './access';
 import { newEnvironment, queryFailure, rowOf, type CompiledQuery } from './compile';
