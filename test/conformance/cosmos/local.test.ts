@@ -1,5 +1,5 @@
-import { ChangeFeedStartFrom, TriggerOperation, TriggerType } from '@azure/cosmos';
-import { newContainer, refusal, startEndpoint, type Endpoint } from './harness';
+import { ChangeFeedStartFrom, CosmosClient, TriggerOperation, TriggerType } from '@azure/cosmos';
+import { KEY, newContainer, refusal, startEndpoint, type Endpoint } from './harness';
 import { drain } from './support/change-feed';
 
 /** What only the local endpoint answers so: what it lacks, its estimates, and what needs a clock in the test's hands. */
@@ -41,6 +41,19 @@ describe('the local endpoint', () => {
       ].map((definition) => endpoint.database.containers.create({ id: 'lacking', ...definition })),
     ];
     expect(new Set(await Promise.all(missing.map(refusal)))).toEqual(new Set([501]));
+  });
+
+  test('tells clients to come back to where they came from, and keeps their connections', async () => {
+    for (const host of ['127.0.0.1', 'localhost']) {
+      const address = `http://${host}:${endpoint.port}/`;
+      const client = new CosmosClient({ endpoint: address, key: KEY });
+      const { resource } = await client.getDatabaseAccount();
+      const locations = resource?.writableLocations.map((location) => location.databaseAccountEndpoint);
+      expect(locations).toEqual([address]);
+      client.dispose();
+      // The SDK does not send a write again whose connection was closed.
+      expect((await fetch(address)).headers.get('keep-alive')).toBe('timeout=120');
+    }
   });
 
   test('keeps the policies of what it lacks only in queries', async () => {

@@ -38,6 +38,8 @@ onEachBackend('resources', (endpoint) => {
   test('a container keeps its definition, normalised', async () => {
     const container = await newContainer(endpoint().database, { defaultTtl: -1 });
     const { resource } = await container.read();
+    // Clients look into it: four bytes are the database's.
+    expect(Buffer.from(String(resource?._rid).replaceAll('-', '/'), 'base64')).toHaveLength(8);
     expect(resource).toMatchObject({
       id: container.id,
       defaultTtl: -1,
