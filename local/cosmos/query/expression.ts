@@ -1,7 +1,7 @@
 import type { JsonObject } from '../partition-key';
 import type { Expression, Query } from './ast';
 import { AGGREGATES, type AggregateName } from './aggregates';
-import { FUNCTIONS } from './functions';
+import { FUNCTIONS, MISSING_FUNCTIONS } from './functions';
 import { QueryError } from './lexer';
 import { likePattern } from './like';
 import { OPERATORS } from './operators';
@@ -171,7 +171,11 @@ function compileCall({ name, args }: Extract<Expression, { kind: 'call' }>, scop
     return (env) => env.aggregates[number];
   }
   const apply = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
-  if (!apply) throw new QueryError(`The function ${name} is not implemented.`, 'unsupported');
+  if (!apply) {
+    if (MISSING_FUNCTIONS.has(name))
+      throw new QueryError(`The function ${name} is not implemented.`, 'unsupported');
+    throw new QueryError(`'${name}' is not a recognized built-in function name.`);
+  }
   const evaluators = args.map((arg) => compileExpression(arg, scope));
   return (env) =>
     apply(

@@ -43,3 +43,21 @@ export const FUNCTIONS: Readonly<Record<string, SqlFunction>> = {
   IIF: ([condition, then, otherwise]) => (condition === true ? then : otherwise),
   CHOOSE: ([index, ...values]) => (isNumber(index) ? values[index - 1] : undefined),
 };
+
+/** Functions of the service that are not among these. */
+export const MISSING_FUNCTIONS: ReadonlySet<string> = new Set([
+  'REGEXMATCH',
+  'DOCUMENTID',
+  'DATETIMEFORMAT',
+  'ST_AREA',
+  'ST_INTERSECTS',
+  'ST_ISVALID',
+  'ST_ISVALIDDETAILED',
+  'ST_WITHIN',
+  'VECTORDISTANCE',
+  'FULLTEXTCONTAINS',
+  'FULLTEXTCONTAINSALL',
+  'FULLTEXTCONTAINSANY',
+  'FULLTEXTSCORE',
+  'RRF',
+]);

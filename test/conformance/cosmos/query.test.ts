@@ -208,6 +208,7 @@ onEachBackend('queries', (endpoint) => {
       'SELECT * FROM c OFFSET 1',
       'SELECT * FROM c LIMIT 1',
       'SELECT VALUE SUM(COUNT(1)) FROM c',
+      'SELECT VALUE NOFUNCTION(1)',
       'SELECT * FROM c WHERE COUNT(1) = 1',
       `SELECT * FROM c WHERE ${'('.repeat(5_000)}1${')'.repeat(5_000)}`,
       `SELECT * FROM c WHERE ${'NOT '.repeat(5_000)} true`,
