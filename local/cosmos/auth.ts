@@ -24,9 +24,12 @@ function tokenOf(headers: IncomingHttpHeaders): URLSearchParams | undefined {
 /** https://learn.microsoft.com/rest/api/cosmos-db/access-control-on-cosmosdb-resources#authorization-header */
 const MAX_SKEW_MS = 15 * 60_000;
 
+/** RFC 1123, as the documentation asks for; `Date.parse` also takes what is hardly a date. */
+const HTTP_DATE = /^[a-z]{3}, \d\d [a-z]{3} \d{4} \d\d:\d\d:\d\d gmt$/i;
+
 /** Whether a signature of `date` may be used `now`, in milliseconds since the epoch. */
 function checkDate(date: string, now: number): Failure | undefined {
-  const signed = Date.parse(date);
+  const signed = HTTP_DATE.test(date) ? Date.parse(date) : Number.NaN;
   if (Number.isNaN(signed)) return fail('Unauthorized', 'The date of the request is no valid date.');
   if (Math.abs(now - signed) <= MAX_SKEW_MS) return undefined;
   return fail(

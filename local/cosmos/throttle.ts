@@ -1,5 +1,5 @@
 import { fail, SUBSTATUS_THROTTLED, type Failure } from './errors';
-import type { ContainerRecord } from './store/catalog';
+import type { ContainerRecord } from './store/resources';
 
 interface Bucket {
   tokens: number;

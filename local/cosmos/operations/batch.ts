@@ -9,7 +9,7 @@ import {
   type JsonObject,
   type PartitionKey,
 } from '../partition-key';
-import type { ContainerRecord } from '../store/catalog';
+import type { ContainerRecord } from '../store/resources';
 import { rangeOf } from '../store/ranges';
 import { parsePatch } from './patch';
 import type { ServiceContext } from './context';

@@ -2,7 +2,7 @@ import { readCharge } from '../charge';
 import { fail, ok, type Outcome } from '../errors';
 import { header, type CosmosRequest, type Reply } from '../http';
 import { pageItems } from '../query/run';
-import type { ContainerRecord } from '../store/catalog';
+import type { ContainerRecord } from '../store/resources';
 import { isExpired, systemMembers, type FeedItem } from '../store/items';
 import { allOf, sql } from '../store/sql';
 import type { ServiceContext } from './context';

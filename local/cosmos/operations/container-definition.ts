@@ -1,6 +1,6 @@
 import { fail, ok, type Failure, type Outcome } from '../errors';
 import { isJsonObject, splitPath, type JsonObject, type PartitionKeyDefinition } from '../partition-key';
-import type { ContainerDefinition, UniqueKey } from '../store/catalog';
+import type { ContainerDefinition, UniqueKey } from '../store/resources';
 import { checkResourceId } from './feed';
 import { checkTtl } from './content';
 
@@ -93,6 +93,7 @@ function checkPolicies(input: JsonObject): Failure | undefined {
     'indexingPolicy',
     'conflictResolutionPolicy',
     'vectorEmbeddingPolicy',
+    'fullTextPolicy',
     'geospatialConfig',
   ]) {
     if (!isPolicy(input[name])) return fail('BadRequest', `"${name}" must be an object.`);
@@ -139,8 +140,28 @@ const KEPT = [
   'conflictResolutionPolicy',
   'computedProperties',
   'vectorEmbeddingPolicy',
+  'fullTextPolicy',
   'changeFeedPolicy',
 ] as const;
+
+/** What a container would silently be without. */
+const MISSING: Readonly<Record<string, string>> = {
+  computedProperties: 'Computed properties are',
+  clientEncryptionPolicy: 'Client encryption is',
+  materializedViewDefinition: 'Materialised views are',
+  analyticalStorageTtl: 'The analytical store is',
+};
+
+function checkMissing(input: JsonObject): Failure | undefined {
+  for (const [name, what] of Object.entries(MISSING)) {
+    const value = input[name];
+    const isOff = value === undefined || value === null || value === 0;
+    if (!isOff && !(Array.isArray(value) && value.length === 0)) {
+      return fail('NotImplemented', `${what} not implemented.`);
+    }
+  }
+  return undefined;
+}
 
 /** Checks and normalises the definition with which a container is created or replaced. */
 export function checkDefinition(input: unknown): Outcome<ContainerDefinition> {
@@ -155,9 +176,8 @@ export function checkDefinition(input: unknown): Outcome<ContainerDefinition> {
   if (policies) return policies;
   const unique = checkUniqueKeys(input['uniqueKeyPolicy']);
   if (!unique.ok) return unique;
-  if (Array.isArray(input['computedProperties']) && input['computedProperties'].length > 0) {
-    return fail('NotImplemented', 'Computed properties are not implemented.');
-  }
+  const missing = checkMissing(input);
+  if (missing) return missing;
   const geospatial = isJsonObject(input['geospatialConfig'])
     ? input['geospatialConfig']['type']
     : 'Geography';

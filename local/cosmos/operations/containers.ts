@@ -2,7 +2,7 @@ import { fail, ok, type Outcome } from '../errors';
 import { flag, parseJson, type CosmosRequest, type Reply } from '../http';
 import type { JsonObject } from '../partition-key';
 import { canonical } from '../query/values';
-import type { ContainerRecord } from '../store/catalog';
+import type { ContainerRecord } from '../store/resources';
 import { checkDefinition } from './container-definition';
 import type { ServiceContext } from './context';
 import { feedReply, isQuery, listOrQuery, methodNotAllowed } from './feed';

@@ -14,7 +14,7 @@ import {
   type ContainerDefinition,
   type ContainerRecord,
   type UniqueKey,
-} from '../store/catalog';
+} from '../store/resources';
 import { SYSTEM_PROPERTIES } from '../store/items';
 
 // https://learn.microsoft.com/azure/cosmos-db/concepts-limits#per-item-limits

@@ -1,7 +1,7 @@
 import { ok, type Outcome } from '../errors';
 import { parseJson, type CosmosRequest, type Reply } from '../http';
 import { isJsonObject, type JsonObject } from '../partition-key';
-import type { DatabaseRecord } from '../store/catalog';
+import type { DatabaseRecord } from '../store/resources';
 import type { ServiceContext } from './context';
 import { checkResourceId, isQuery, listOrQuery, methodNotAllowed } from './feed';
 import { throughputOf } from './offers';

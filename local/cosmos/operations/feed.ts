@@ -27,6 +27,8 @@ export interface QueryBody {
   readonly text: string;
   readonly compiled: CompiledQuery;
   readonly parameters: ReadonlyMap<string, unknown>;
+  /** Milliseconds that it took to compile it. */
+  readonly compiling: number;
 }
 
 /** Reads and compiles `{query, parameters}`. */
@@ -44,8 +46,11 @@ export function parseQueryBody(body: Buffer): Outcome<QueryBody> {
     }
     bound.set(parameter['name'], parameter['value']);
   }
+  const begin = performance.now();
   const compiled = compileQuery(query);
-  return compiled.ok ? ok({ text: query, compiled: compiled.value, parameters: bound }) : compiled;
+  if (!compiled.ok) return compiled;
+  const compiling = performance.now() - begin;
+  return ok({ text: query, compiled: compiled.value, parameters: bound, compiling });
 }
 
 /** Whether the POST is a query and not the creation of something. */

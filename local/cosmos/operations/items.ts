@@ -2,8 +2,9 @@ import { fail, ok, type Outcome } from '../errors';
 import { flag, header, parseJson, type CosmosRequest, type Reply } from '../http';
 import { isFullKey, parseKey, type PartitionKey } from '../partition-key';
 import { compileQuery } from '../query/compile';
+import { formatMetrics } from '../query/metrics';
 import { pageItems, runQuery } from '../query/run';
-import type { ContainerRecord } from '../store/catalog';
+import type { ContainerRecord } from '../store/resources';
 import { rangeOf } from '../store/ranges';
 import { executeBatch } from './batch';
 import { isChangeFeed, readChangeFeed } from './change-feed';
@@ -100,13 +101,14 @@ function runItemQuery(
   context: ServiceContext,
   container: ContainerRecord,
   request: CosmosRequest,
-  { text, compiled, parameters }: QueryBody,
+  { text, compiled, parameters, compiling }: QueryBody,
 ): Outcome<Reply> {
   const slice = scopeOf(container, request, coversContainer(text));
   if (!slice.ok) return slice;
   const ranges = slice.value.ranges.map(({ id }) => id);
   const refused = context.throttle.checkAll(container, ranges);
   if (refused) return refused;
+  const begin = performance.now();
   const page = runQuery(container, {
     compiled,
     parameters,
@@ -117,6 +119,7 @@ function runItemQuery(
   });
   if (!page.ok) return page;
   const { texts, continuation, charge } = page.value;
+  const executing = performance.now() - begin;
   context.throttle.spendOver(container, ranges, charge);
   return ok({
     status: 200,
@@ -125,6 +128,9 @@ function runItemQuery(
     headers: {
       'x-ms-item-count': String(texts.length),
       ...(continuation !== undefined && { 'x-ms-continuation': continuation }),
+      ...(flag(request, 'x-ms-documentdb-populatequerymetrics') && {
+        'x-ms-documentdb-query-metrics': formatMetrics(page.value, { compiling, executing }),
+      }),
     },
   });
 }
@@ -137,7 +143,8 @@ function listItems(
   const text = 'SELECT * FROM c';
   const compiled = compileQuery(text);
   if (!compiled.ok) return compiled;
-  return runItemQuery(context, container, request, { text, compiled: compiled.value, parameters: new Map() });
+  const query = { text, compiled: compiled.value, parameters: new Map(), compiling: 0 };
+  return runItemQuery(context, container, request, query);
 }
 
 /** `/dbs/{id}/colls/{id}/docs` */

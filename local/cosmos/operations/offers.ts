@@ -6,7 +6,7 @@ import {
   type ContainerRecord,
   type DatabaseRecord,
   type Throughput,
-} from '../store/catalog';
+} from '../store/resources';
 import type { ServiceContext } from './context';
 import { listOrQuery, methodNotAllowed } from './feed';
 

@@ -2,7 +2,7 @@ import { ok, type Outcome } from '../errors';
 import { parseQueryBody } from './feed';
 import type { Reply } from '../http';
 import { MAX_EFFECTIVE_KEY } from '../effective-key';
-import type { ContainerRecord } from '../store/catalog';
+import type { ContainerRecord } from '../store/resources';
 
 /** Begins the queries of a plan: they cover the whole container, whatever range they are sent to. */
 const WHOLE = '/*whole container*/ ';

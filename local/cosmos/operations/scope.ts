@@ -2,8 +2,8 @@ import { effectiveKey } from '../effective-key';
 import { fail, ok, SUBSTATUS_RANGE_GONE, type Outcome } from '../errors';
 import { header, type CosmosRequest } from '../http';
 import { isFullKey, keyText, parseKey } from '../partition-key';
-import type { Slice } from '../query/run';
-import type { ContainerRecord } from '../store/catalog';
+import type { Slice } from '../query/retrieval';
+import type { ContainerRecord } from '../store/resources';
 import type { PhysicalRange } from '../store/ranges';
 
 /** What of a container a query or a change feed covers, as its headers say. */

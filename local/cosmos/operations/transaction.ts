@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { fail, ok, type Outcome } from '../errors';
-import type { ContainerRecord } from '../store/catalog';
+import type { ContainerRecord } from '../store/resources';
 import type { ServiceContext } from './context';
 import { applyOperation, type ItemOperation, type ItemResult, type WriteScope } from './write';
 

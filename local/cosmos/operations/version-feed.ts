@@ -3,7 +3,7 @@ import { fail, ok, type Outcome } from '../errors';
 import { header, type CosmosRequest, type Reply } from '../http';
 import { keyNames, type PartitionKeyDefinition } from '../partition-key';
 import { pageItems } from '../query/run';
-import type { ContainerRecord } from '../store/catalog';
+import type { ContainerRecord } from '../store/resources';
 import type { ChangeLog, LoggedChange } from '../store/change-log';
 import { systemMembers } from '../store/items';
 import { allOf, sql } from '../store/sql';

@@ -2,7 +2,7 @@ import { readCharge, writeCharge } from '../charge';
 import { effectiveKey } from '../effective-key';
 import { fail, ok, type Failure, type Outcome } from '../errors';
 import { extractKey, keyText, type PartitionKey, type PartitionKeyDefinition } from '../partition-key';
-import type { ContainerRecord } from '../store/catalog';
+import type { ContainerRecord } from '../store/resources';
 import type { Change, ChangeLog } from '../store/change-log';
 import { isExpired, parseItem, renderItem, type StoredItem } from '../store/items';
 import { rangeOf } from '../store/ranges';

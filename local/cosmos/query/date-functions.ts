@@ -187,6 +187,20 @@ function partValue([part, value]: readonly Value[]): Value {
   return values[partOf(part)];
 }
 
+/** The value of one part of the date. */
+const partOnly =
+  (part: string): SqlFunction =>
+  ([value]) =>
+    partValue([part, value]);
+
+/** https://learn.microsoft.com/cosmos-db/query/is-datetime: a date alone, or with a time after a space or a `T`. */
+const WRITTEN = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d:\d\d(?:\.\d{1,7})?))?Z?$/;
+
+function isDateTime(value: Value): boolean {
+  const match = isString(value) ? WRITTEN.exec(value) : null;
+  return match !== null && parse(`${match[1]}T${match[2] ?? '00:00:00'}Z`) !== undefined;
+}
+
 const fromMs = (ms: number): Value =>
   Number.isFinite(ms) && Math.abs(ms) <= Number.MAX_SAFE_INTEGER
     ? format(BigInt(Math.trunc(ms)) * TICKS_PER_MS)
@@ -204,6 +218,12 @@ export const DATE_FUNCTIONS: Readonly<Record<string, SqlFunction>> = {
   GETCURRENTTIMESTAMPSTATIC: nowMs,
   GETCURRENTTICKS: nowTicks,
   GETCURRENTTICKSSTATIC: nowTicks,
+  NOW: now,
+  AGO: ([part, count], clock) => (isInteger(count) ? add([part, -count, fromMs(clock())]) : undefined),
+  YEAR: partOnly('year'),
+  MONTH: partOnly('month'),
+  DAY: partOnly('day'),
+  IS_DATETIME: ([value]) => isDateTime(value),
   DATETIMEADD: add,
   DATETIMEBIN: bin,
   DATETIMEDIFF: difference,

@@ -1,9 +1,11 @@
 import type { JsonObject } from '../partition-key';
-import type { BinaryOperator, Expression, Query } from './ast';
-import { AGGREGATES, FUNCTIONS, type AggregateName } from './functions';
+import type { Expression, Query } from './ast';
+import { AGGREGATES, type AggregateName } from './aggregates';
+import { FUNCTIONS, MISSING_FUNCTIONS } from './functions';
 import { QueryError } from './lexer';
 import { likePattern } from './like';
-import { compareValues, equalValues, member, setProperty, type Value } from './values';
+import { OPERATORS } from './operators';
+import { equalValues, member, setProperty, type Value } from './values';
 
 /** An item under evaluation; `doc` may be parsed only when it is asked for. */
 export interface Row {
@@ -66,44 +68,6 @@ export function truthy(value: Value): boolean {
   return value === true;
 }
 
-function compareWith(test: (order: number) => boolean): (a: Value, b: Value) => Value {
-  return (a, b) => {
-    // Values of different types, and objects, have no order in a comparison.
-    if (typeof a !== typeof b || a === undefined || b === undefined) return undefined;
-    if (typeof a === 'object' && (a !== null || b !== null)) return undefined;
-    return test(compareValues(a, b));
-  };
-}
-
-function arithmetic(compute: (a: number, b: number) => number): (a: Value, b: Value) => Value {
-  return (a, b) => {
-    if (typeof a !== 'number' || typeof b !== 'number') return undefined;
-    const result = compute(a, b);
-    return Number.isFinite(result) ? result : undefined;
-  };
-}
-
-const BINARY: Record<Exclude<BinaryOperator, 'AND' | 'OR' | '??'>, (a: Value, b: Value) => Value> = {
-  '=': (a, b) => (a === undefined || b === undefined ? undefined : equalValues(a, b)),
-  '!=': (a, b) => (a === undefined || b === undefined ? undefined : !equalValues(a, b)),
-  '<': compareWith((order) => order < 0),
-  '<=': compareWith((order) => order <= 0),
-  '>': compareWith((order) => order > 0),
-  '>=': compareWith((order) => order >= 0),
-  '||': (a, b) => (typeof a === 'string' && typeof b === 'string' ? a + b : undefined),
-  '+': arithmetic((a, b) => a + b),
-  '-': arithmetic((a, b) => a - b),
-  '*': arithmetic((a, b) => a * b),
-  '/': arithmetic((a, b) => a / b),
-  '%': arithmetic((a, b) => a % b),
-  '&': arithmetic((a, b) => a & b),
-  '|': arithmetic((a, b) => a | b),
-  '^': arithmetic((a, b) => a ^ b),
-  '<<': arithmetic((a, b) => a << b),
-  '>>': arithmetic((a, b) => a >> b),
-  '>>>': arithmetic((a, b) => a >>> b),
-};
-
 /** Three-valued: false wins over undefined, as SQL's unknown. */
 function and(left: Evaluator, right: Evaluator): Evaluator {
   return (env) => {
@@ -140,7 +104,7 @@ function compileBinary(
       return value === undefined ? b(env) : value;
     };
   }
-  const apply = BINARY[operator];
+  const apply = OPERATORS[operator];
   return (env) => apply(a(env), b(env));
 }
 
@@ -207,7 +171,11 @@ function compileCall({ name, args }: Extract<Expression, { kind: 'call' }>, scop
     return (env) => env.aggregates[number];
   }
   const apply = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
-  if (!apply) throw new QueryError(`The function ${name} is not implemented.`, 'unsupported');
+  if (!apply) {
+    if (MISSING_FUNCTIONS.has(name))
+      throw new QueryError(`The function ${name} is not implemented.`, 'unsupported');
+    throw new QueryError(`'${name}' is not a recognized built-in function name.`);
+  }
   const evaluators = args.map((arg) => compileExpression(arg, scope));
   return (env) =>
     apply(
@@ -235,8 +203,8 @@ function compileBetween(
   const [v, l, h] = [value, low, high].map((part) => compileExpression(part, scope));
   if (!v || !l || !h) throw new QueryError('BETWEEN needs two bounds.');
   return and(
-    (env) => BINARY['>='](v(env), l(env)),
-    (env) => BINARY['<='](v(env), h(env)),
+    (env) => OPERATORS['>='](v(env), l(env)),
+    (env) => OPERATORS['<='](v(env), h(env)),
   );
 }
 

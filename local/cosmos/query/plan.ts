@@ -1,7 +1,7 @@
 import type { JsonObject } from '../partition-key';
+import { createAccumulator, type Accumulator } from './aggregates';
 import type { Expression, Query, Selection, Source } from './ast';
 import { compileExpression, Scope, truthy, type Environment, type Evaluator } from './expression';
-import { createAccumulator, type Accumulator } from './functions';
 import { QueryError } from './lexer';
 import { canonical, compareValues, setProperty, type Value } from './values';
 
@@ -21,8 +21,11 @@ export interface Plan {
   readonly resultsOf: (env: Environment) => Value[];
   /** Whether the row itself passes FROM and WHERE; only where {@link wholeItem}. */
   readonly accepts: (env: Environment) => boolean;
-  /** All results in order, OFFSET and LIMIT applied; `env` carries the parameters. */
-  readonly collect: (rows: Iterable<Environment>, env: Environment) => Value[];
+  /**
+   * All results in order, OFFSET and LIMIT applied; `env` carries the parameters. `onMatch` is called for each row that
+   * passes FROM and WHERE.
+   */
+  readonly collect: (rows: Iterable<Environment>, env: Environment, onMatch?: () => void) => Value[];
 }
 
 type Expand = (env: Environment) => Iterable<Environment>;
@@ -133,12 +136,24 @@ function push<T>(list: T[], item: T): void {
   list.push(item);
 }
 
+function compareLists(a: readonly Value[], b: readonly Value[]): number {
+  for (let i = 0; i < a.length; i++) {
+    const order = compareValues(a[i], b[i]);
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
 interface Group {
   readonly env: Environment;
+  readonly keys: readonly Value[];
   readonly accumulators: Accumulator[];
 }
 
-/** Gathers rows by their GROUP BY values; without GROUP BY there is one group, even of no rows. */
+/**
+ * Gathers rows by their GROUP BY values; without GROUP BY there is one group, even of no rows. Groups come in the order
+ * of those values.
+ */
 function grouped(
   rows: Iterable<Environment>,
   keys: readonly Evaluator[],
@@ -146,21 +161,24 @@ function grouped(
   empty: Environment,
 ): Environment[] {
   const groups = new Map<string, Group>();
-  const create = (env: Environment): Group => ({
+  const create = (env: Environment, values: readonly Value[]): Group => ({
     env,
+    keys: values,
     accumulators: aggregates.map(({ name }) => createAccumulator(name)),
   });
-  if (keys.length === 0) groups.set('', create(empty));
+  if (keys.length === 0) groups.set('', create(empty, []));
   for (const env of rows) {
-    const key = keys.map((evaluate) => canonical(evaluate(env))).join(',');
+    const values = keys.map((evaluate) => evaluate(env));
+    const key = values.map(canonical).join(',');
     let group = groups.get(key);
     if (!group) {
       if (groups.size >= MAX_BUFFERED) throw new QueryError('The query needs too many rows in memory.');
-      groups.set(key, (group = create(env)));
+      groups.set(key, (group = create(env, values)));
     }
     for (let i = 0; i < aggregates.length; i++) group.accumulators[i]?.add(aggregates[i]?.of(env));
   }
-  return Array.from(groups.values(), ({ env, accumulators }) => ({
+  const ordered = [...groups.values()].sort((a, b) => compareLists(a.keys, b.keys));
+  return ordered.map(({ env, accumulators }) => ({
     ...env,
     aggregates: accumulators.map((accumulator) => accumulator.result()),
   }));
@@ -219,16 +237,23 @@ function buildPlan(query: Query, outer: Scope, outermost: boolean): Plan {
       if (accepts(env)) yield env;
     } else for (const one of expand(env)) if (accepts(one)) yield one;
   };
-  const all = function* (rows: Iterable<Environment>): Generator<Environment> {
-    for (const row of rows) yield* matching(row);
+  const all = function* (rows: Iterable<Environment>, onMatch?: () => void): Generator<Environment> {
+    for (const row of rows) {
+      let isFirst = true;
+      for (const one of matching(row)) {
+        if (isFirst) onMatch?.();
+        isFirst = false;
+        yield one;
+      }
+    }
   };
   const resultsOf = (env: Environment): Value[] =>
     Array.from(matching(env), select).filter((value) => value !== undefined);
 
-  const collect = (rows: Iterable<Environment>, env: Environment): Value[] => {
+  const collect: Plan['collect'] = (rows, env, onMatch) => {
     const kept: Environment[] = [];
-    if (aggregated) kept.push(...grouped(all(rows), groupKeys, aggregates, env));
-    else for (const row of all(rows)) push(kept, row);
+    if (aggregated) kept.push(...grouped(all(rows, onMatch), groupKeys, aggregates, env));
+    else for (const row of all(rows, onMatch)) push(kept, row);
     let results: Value[] = sorted(kept, orderKeys)
       .map(select)
       .filter((value) => value !== undefined);

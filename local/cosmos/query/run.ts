@@ -1,15 +1,14 @@
-import type { SQLInputValue } from 'node:sqlite';
 import { queryCharge } from '../charge';
 import { fail, ok, type Outcome } from '../errors';
 import type { JsonObject } from '../partition-key';
-import type { ContainerRecord } from '../store/catalog';
-import { isExpired, parseItem, renderItem, type StoredItem } from '../store/items';
-import { allOf, sql } from '../store/sql';
-import { chooseAccess, DEFAULT_LIMITS, type AccessLimits } from './access';
+import type { ContainerRecord } from '../store/resources';
+import { renderItem } from '../store/items';
+import type { AccessLimits } from './access';
 import { newEnvironment, queryFailure, rowOf, type CompiledQuery } from './compile';
-import type { Environment, Row } from './expression';
+import type { Environment } from './expression';
 import { QueryError } from './lexer';
 import { narrow, NOTHING, type Narrowing } from './narrow';
+import { itemRows, retrievalOf, type ItemRow, type Retrieval, type Retrieved, type Slice } from './retrieval';
 import { readToken, writeToken, type Token } from './token';
 import { member, type Value } from './values';
 
@@ -17,14 +16,6 @@ import { member, type Value } from './values';
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 export const DEFAULT_PAGE_ITEMS = 100;
 const MAX_PAGE_ITEMS = 1_000;
-
-/** Which items a query may see. */
-export interface Slice {
-  readonly sql: string;
-  /** Whether that is one logical partition: it is read in the order of the ids then, which its index has. */
-  readonly onePartition: boolean;
-  readonly parameters: readonly SQLInputValue[];
-}
 
 export interface QueryRequest {
   readonly compiled: CompiledQuery;
@@ -37,29 +28,18 @@ export interface QueryRequest {
   readonly access?: AccessLimits | 'everyItem';
 }
 
-/** One page of results as JSON texts. */
-export interface Page {
+/** Results as JSON texts. */
+interface Results {
   readonly texts: string[];
+  /** The size of the texts. */
+  readonly bytes: number;
   readonly continuation: string | undefined;
   readonly charge: number;
 }
 
-class ItemRow implements Row {
-  private parsed: JsonObject | undefined;
-
-  constructor(
-    private readonly container: ContainerRecord,
-    readonly item: StoredItem,
-  ) {}
-
-  get id(): string {
-    return this.item.id;
-  }
-
-  get doc(): JsonObject {
-    this.parsed ??= parseItem(this.container, this.item);
-    return this.parsed;
-  }
+/** One page of results, and what was read for it. */
+export interface Page extends Results {
+  readonly retrieved: Readonly<Retrieved>;
 }
 
 const EMPTY_ROW = rowOf({});
@@ -69,65 +49,6 @@ export function pageItems(header: string | undefined): number {
   const given = header === undefined ? Number.NaN : Number(header);
   if (given === -1) return MAX_PAGE_ITEMS;
   return Number.isInteger(given) && given > 0 ? Math.min(given, MAX_PAGE_ITEMS) : DEFAULT_PAGE_ITEMS;
-}
-
-/** The items that a query may accept. */
-interface Source {
-  /** What tells one from the others in the order in which they come. */
-  readonly key: 'id' | 'rid';
-  /** The path by which they are sorted, if they come in the order of the query. */
-  readonly sortedBy: readonly string[] | undefined;
-  readonly items: Iterable<StoredItem>;
-}
-
-function sourceOf(
-  { items: table }: ContainerRecord,
-  { slice, access: limits = DEFAULT_LIMITS }: QueryRequest,
-  narrowing: Narrowing,
-  options: { readonly all: boolean; readonly token: Token },
-): Source {
-  const { all, token } = options;
-  const onePartition = slice.onePartition || narrowing.onePartition;
-  const key = onePartition ? 'id' : 'rid';
-  const scope = sql(slice.sql, ...slice.parameters);
-  const start = token.row === null ? undefined : { row: token.row, value: token.value };
-  if (narrowing.conditions.length > 0 && limits !== 'everyItem') {
-    const sorted = !all && narrowing.order !== undefined;
-    const access = chooseAccess({
-      table,
-      narrowing,
-      slice: scope,
-      onePartition,
-      sorted,
-      all,
-      start,
-      limits,
-    });
-    return { key, sortedBy: sorted ? narrowing.order?.by.path : undefined, items: table.read(access) };
-  }
-  const from = start ? [sql(`${key} >= ?`, start.row)] : [];
-  const where = allOf([scope, ...narrowing.terms, ...from]);
-  const read = narrowing.byId ? table.all.bind(table) : table.scan.bind(table);
-  return { key, sortedBy: undefined, items: read(where.text, where.parameters, key) };
-}
-
-function* itemRows(
-  container: ContainerRecord,
-  request: QueryRequest,
-  env: Environment,
-  source: Source,
-): Generator<{ env: Environment; row: ItemRow | undefined }> {
-  if (request.compiled.query.sources.length === 0) {
-    // Without FROM there is one result, whatever the container holds.
-    yield { env, row: undefined };
-    return;
-  }
-  const now = request.clock();
-  for (const item of source.items) {
-    if (isExpired(item, container.definition.defaultTtl, now)) continue;
-    const row = new ItemRow(container, item);
-    yield { row, env: { ...env, row } };
-  }
 }
 
 class PageBuilder {
@@ -149,8 +70,9 @@ class PageBuilder {
     return this.texts.length >= this.maxItems;
   }
 
-  finish(read: number, continuation: string | undefined, isFirst: boolean): Page {
-    return { texts: this.texts, continuation, charge: queryCharge(read, this.bytes, isFirst) };
+  finish(read: number, continuation: string | undefined, isFirst: boolean): Results {
+    const { texts, bytes } = this;
+    return { texts, bytes, continuation, charge: queryCharge(read, bytes, isFirst) };
   }
 }
 
@@ -167,13 +89,30 @@ interface PageRequest {
   readonly env: Environment;
   readonly narrowing: Narrowing;
   readonly token: Token;
+  /** Counted while the page is made. */
+  readonly retrieved: Retrieved;
+}
+
+function retrieve({ container, request, narrowing, token }: PageRequest, all: boolean): Retrieval {
+  const { slice, access } = request;
+  return retrievalOf({ container, slice, access, narrowing, token, all });
+}
+
+/** Without FROM there is one result, whatever the container holds. */
+function rowsOf(
+  { container, request, env, retrieved }: PageRequest,
+  source: Retrieval,
+): Iterable<{ readonly env: Environment; readonly row: ItemRow | undefined }> {
+  if (request.compiled.query.sources.length === 0) return [{ env, row: undefined }];
+  return itemRows(container, source, env, retrieved);
 }
 
 /**
  * Results come in the order of the rows: the page ends where it is full, the next one begins there.
  * A page that is filled exactly has a token as well, as on the service: only an empty page tells that there is no more.
  */
-function streamPage({ container, request, env, narrowing, token }: PageRequest): Page {
+function streamPage(asked: PageRequest): Results {
+  const { container, request, env, token, retrieved } = asked;
   const { plan } = request.compiled;
   const page = new PageBuilder(request.maxItems);
   const offset = plan.offset(env);
@@ -187,8 +126,8 @@ function streamPage({ container, request, env, narrowing, token }: PageRequest):
   const isFirst = token.done === 0;
   let last: Omit<Token, 'done'> | undefined;
   if (token.done >= end) return page.finish(read, undefined, isFirst);
-  const source = sourceOf(container, request, narrowing, { all: false, token });
-  for (const { env: rowEnv, row } of itemRows(container, request, env, source)) {
+  const source = retrieve(asked, false);
+  for (const { env: rowEnv, row } of rowsOf(asked, source)) {
     const item = row?.item;
     const key = item?.[source.key] ?? null;
     if (read++ > 0 || key !== token.row) at = 0;
@@ -198,6 +137,7 @@ function streamPage({ container, request, env, narrowing, token }: PageRequest):
           ? [() => renderItem(container, item)]
           : []
         : plan.resultsOf(rowEnv).map((value) => () => JSON.stringify(value));
+    if (texts.length > 0) retrieved.matched++;
     for (const text of texts.slice(at)) {
       if (page.full || (done >= given && !page.add(text()))) {
         const value = sortValue(row, source.sortedBy);
@@ -212,17 +152,18 @@ function streamPage({ container, request, env, narrowing, token }: PageRequest):
 }
 
 /** Grouped and distinct results, and those sorted otherwise, exist only as a whole: a page is a cut of it. */
-function collectPage({ container, request, env, narrowing, token }: PageRequest): Page {
+function collectPage(asked: PageRequest): Results {
+  const { request, env, token, retrieved } = asked;
   const { plan } = request.compiled;
-  const source = sourceOf(container, request, narrowing, { all: true, token: { ...token, row: null } });
+  const source = retrieve({ ...asked, token: { ...token, row: null } }, true);
   let read = 0;
   const rows = function* (): Generator<Environment> {
-    for (const { env: rowEnv } of itemRows(container, request, env, source)) {
+    for (const { env: rowEnv } of rowsOf(asked, source)) {
       read++;
       yield rowEnv;
     }
   };
-  const results = plan.collect(rows(), env);
+  const results = plan.collect(rows(), env, () => retrieved.matched++);
   const page = new PageBuilder(request.maxItems);
   let { done } = token;
   while (done < results.length && page.add(JSON.stringify(results[done]))) done++;
@@ -262,7 +203,8 @@ export function runQuery(container: ContainerRecord, request: QueryRequest): Out
     const narrowing = narrowingOf(container, request, env);
     const streams = plan.rowwise && (query.orderBy.length === 0 || narrowing.order !== undefined);
     const run: typeof streamPage = streams ? streamPage : collectPage;
-    return ok(run({ container, request, env, narrowing, token }));
+    const retrieved: Retrieved = { count: 0, bytes: 0, matched: 0 };
+    return ok({ ...run({ container, request, env, narrowing, token, retrieved }), retrieved });
   } catch (error) {
     if (error instanceof QueryError) return queryFailure(error);
     throw error;

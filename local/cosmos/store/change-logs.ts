@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Database } from '../../shared/database';
 import { isJsonObject } from '../partition-key';
-import type { ContainerDefinition } from './catalog';
+import type { ContainerDefinition } from './resources';
 import { ChangeLog } from './change-log';
 
 /**

@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { JsonObject } from '../partition-key';
-import type { ContainerRecord } from './catalog';
+import type { ContainerRecord } from './resources';
 import { PathIndexes } from './path-indexes';
 import { etagOf, itemRid } from './rid';
 import type { Sql } from './sql';

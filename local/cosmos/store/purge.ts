@@ -1,7 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { log } from '../../shared/log';
 import type { Database } from '../../shared/database';
-import type { Catalog, ContainerRecord } from './catalog';
+import type { Catalog } from './catalog';
+import type { ContainerRecord } from './resources';
 import { retentionMs } from './change-logs';
 
 const PAUSE_MS = 5_000;

@@ -54,6 +54,16 @@ onEachBackend('the change feed', (endpoint) => {
     expect((await drain(container, goOn(rest.continuation))).ids).toEqual(['0']);
   });
 
+  test('names its physical partition in each answer, with changes or without', async () => {
+    const container = await newContainer(endpoint().database);
+    await container.items.create({ id: 'a', pk: 'a' });
+    const iterator = container.items.getChangeFeedIterator(fromStart());
+    for (const status of [200, 304]) {
+      const { statusCode, headers } = await iterator.readNext();
+      expect([statusCode, headers['x-ms-documentdb-partitionkeyrangeid']]).toEqual([status, '0']);
+    }
+  });
+
   test('a page holds at most 4 MB', async () => {
     const container = await newContainer(endpoint().database);
     const pad = 'x'.repeat(1_500_000);

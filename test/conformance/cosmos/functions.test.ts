@@ -4,9 +4,16 @@ const point = (...coordinates: number[]) => JSON.stringify({ type: 'Point', coor
 
 /** Most expectations are the examples of https://learn.microsoft.com/cosmos-db/query/functions. */
 onEachBackend('functions', (backend) => {
-  test('dates and times, numbers and texts', async () => {
+  /** Holds the value of each expression against what is expected; undefined: none. */
+  async function check(cases: readonly (readonly [string, unknown])[]): Promise<void> {
     const container = await newContainer(backend().database);
-    const cases: [string, unknown][] = [
+    const query = `SELECT ${cases.map(([expression], n) => `${expression} AS v${n}`).join(', ')}`;
+    const [row] = (await container.items.query<Record<string, unknown>>(query).fetchAll()).resources;
+    expect(cases.map(([expression], n) => [expression, row?.[`v${n}`]])).toEqual(cases);
+  }
+
+  test('dates and times', () =>
+    check([
       ['DateTimeAdd("yyyy", 1, "2020-07-03T00:00:00.0000000")', '2021-07-03T00:00:00.0000000Z'],
       ['DateTimeAdd("mm", -1, "2020-07-03T00:00:00.0000000")', '2020-06-03T00:00:00.0000000Z'],
       ['DateTimeAdd("mm", 1, "2020-01-31T00:00:00.0000000")', '2020-02-29T00:00:00.0000000Z'],
@@ -43,20 +50,105 @@ onEachBackend('functions', (backend) => {
       ['TicksToDateTime(15942528000000000)', '2020-07-09T00:00:00.0000000Z'],
       ['TimestampToDateTime(1594336813457)', '2020-07-09T23:20:13.4570000Z'],
       ['GetCurrentTimestampStatic() > 1600000000000 AND GetCurrentTicks() > 16000000000000000', true],
+      ['IS_DATETIME("2024-12-12")', true],
+      ['IS_DATETIME("2024-12-12Z")', true],
+      ['IS_DATETIME("2024-12-12 20:21:25")', true],
+      ['IS_DATETIME("2024-12-12T20:21:25.123")', true],
+      ['IS_DATETIME("2024-12-12T20Z")', false],
+      ['IS_DATETIME("2024-12-12 20:21:25.")', false],
+      ['IS_DATETIME(20241212)', false],
+      ['Year("2016-05-29T08:30:00.1301617")', 2016],
+      ['Month("2016-05-29T08:30:00.1301617")', 5],
+      ['Day("2016-05-29T08:30:00.1301617")', 29],
+      ['DateTimeDiff("hh", Ago("dd", 1), Now())', 24],
+      ['Ago("week", 1)', undefined],
+    ]));
+
+  test('numbers', () =>
+    check([
       ['NumberBin(37.752, 10)', 30],
+      ['NumberBin(37.752, 0.1)', 37.7],
+      ['NumberBin(37.752, -100)', 100],
+      ['NumberBin(37.752, 0)', undefined],
       ['IntBitAnd(15, 25)', 9],
       ['IntBitXor(15, 25)', 22],
       ['IntBitNot(10)', -11],
       ['IntBitLeftShift(16, 4)', 256],
+      ['IntBitLeftShift(16, 0.4)', undefined],
+      ['IntAdd(20, 10)', 30],
+      ['IntAdd(20, 0.10)', undefined],
+      ['IntSub(25, 2.5)', undefined],
+      ['IntMul(5, 0.5)', undefined],
+      ['IntDiv(10, -2)', -5],
+      ['IntDiv(10, 0)', undefined],
+      ['IntDiv(10, 0.1)', undefined],
+      ['IntMod(-12, -5)', -2],
+      ['IntMod(12, 0.2)', undefined],
+      ['Log(2, 10)', 0.3010299956639812],
+      ['IS_INTEGER(3454.123)', false],
+      ['IS_INTEGER(-9223372036854775808)', true],
+      ['IS_INTEGER(9223372036854775807)', true],
+      ['IS_INTEGER(18446744073709551615)', false],
+    ]));
+
+  test('texts', () =>
+    check([
       ['StringJoin(["a", "b"], ", ")', 'a, b'],
       ['StringSplit("a-b-c", "-")', ['a', 'b', 'c']],
+      ['Trim("   AdventureWorks   ")', 'AdventureWorks'],
+      ['Trim("---AdventureWorks---")', '---AdventureWorks---'],
+      ['Trim("---AdventureWorks---", "-")', 'AdventureWorks'],
+      ['Trim("-- AdventureWorks --", "-")', ' AdventureWorks '],
+      ['Trim("-_-AdventureWorks-_-", "-_")', 'AdventureWorks'],
+      ['LTrim("AdventureWorks", "Works")', 'AdventureWorks'],
+      ['LTrim("AdventureWorks", "Adventure")', 'Works'],
+      ['LTrim("AdventureWorks", "AdventureWorks")', ''],
+      ['LTrim("AdventureWorks", "")', 'AdventureWorks'],
+      ['RTrim("AdventureWorks", "Works")', 'Adventure'],
+      ['RTrim("AdventureWorks", "Adventure")', 'AdventureWorks'],
+      ['Contains_All_CI("Have a nice day!", "HAVE", "NICE", "DAY!")', true],
+      ['Contains_All_CI("Have a nice day!", "had", "nice", "day!")', false],
+      ['Contains_All_CI("Have a nice day!", undefined, "nice", "day!")', undefined],
+      ['Contains_All_CI("Have a nice day!", undefined, "had")', false],
+      ['Contains_All_CS("Have a nice day!", "HAVE", "nice")', false],
+      ['Contains_Any_CI("Have a nice day!", "had", "NICE")', true],
+      ['Contains_Any_CS("Have a nice day!", "had", "NICE")', false],
+      ['LastIndexOf("abcdeabc", "abc")', 5],
+      ['LastIndexOf("abcdeabc", "abc", 6)', 0],
+      ['LastIndexOf("abcdeabc", "abc", 7)', 5],
+      ['LastIndexOf("abcdeabc", "fg")', -1],
+    ]));
+
+  test('arrays and objects', () =>
+    check([
       ['Choose(2, "a", "b")', 'b'],
-    ];
-    const query = `SELECT ${cases.map(([expression], n) => `${expression} AS v${n}`).join(', ')}`;
-    const [row] = (await container.items.query<Record<string, unknown>>(query).fetchAll()).resources;
-    const found = cases.map(([expression], n) => [expression, row?.[`v${n}`]]);
-    expect(found).toEqual(cases);
-  });
+      ['ARRAY_CONTAINS_ANY([1, true, "3", [1, 2, 3]], 7, [1, 2, 3])', true],
+      ['ARRAY_CONTAINS_ANY([1, 2, 3, 4], 1, undefined)', true],
+      ['ARRAY_CONTAINS_ANY([1, 2, 3, 4], 5, undefined)', undefined],
+      ['ARRAY_CONTAINS_ANY([], 1)', false],
+      ['ARRAY_CONTAINS_ALL([1, 2, 3, 4], 2, 3)', true],
+      ['ARRAY_CONTAINS_ALL([1, 2, 3, 4], 1, undefined)', undefined],
+      ['ARRAY_CONTAINS_ALL([1, 2, 3, 4], 5, undefined)', false],
+      ['ARRAY_SUM([1, 2, 3, 4, undefined])', 10],
+      ['ARRAY_SUM([12, "abc"])', undefined],
+      ['ARRAY_AVG([1, 2, 3, 4])', 2.5],
+      ['ARRAY_MEDIAN([1, 2, 3, 4])', 2.5],
+      ['ARRAY_MEDIAN([1.0, 2.0, 3.3, 4.7, 7.8])', 3.3],
+      ['ARRAY_MEDIAN([1, -2.7, 3, -4, undefined])', -0.850_000_000_000_000_1],
+      ['ARRAY_MEDIAN(["abc", "ABC"])', undefined],
+      ['ARRAY_MAX(["abc", "ABC", "aBc", "AbC"])', 'abc'],
+      ['ARRAY_MAX([12, "abc", true, false, null, undefined])', 'abc'],
+      ['ARRAY_MAX([null, null])', null],
+      ['ARRAY_MIN([12, "abc", true, false, undefined])', false],
+      ['SetIntersect([1, 2, "A", "B"], ["A", 1])', ['A', 1]],
+      ['SetUnion([1, 2, 3, 4], [3, 4, 5, 6])', [1, 2, 3, 4, 5, 6]],
+      ['SetEqual([1, 2, 3, 3], [1, 2, 2, 3, 1, 2])', true],
+      ['SetEqual([1, 1, 1, 1], [2, 3, 4])', false],
+      ['SetEqual([], [1, 2, 3])', false],
+      ['ObjectToArray({a: "1"})', [{ k: 'a', v: '1' }]],
+      ['ObjectToArray({a: "1"}, "name")', [{ name: 'a', v: '1' }]],
+      ['ObjectToArray({a: "1"}, "key", "value")', [{ key: 'a', value: '1' }]],
+    ]));
 
   test('the distance of points, in metres on the ellipsoid', async () => {
     const container = await newContainer(backend().database);

@@ -19,6 +19,7 @@ onEachBackend('items', (endpoint) => {
     });
     expect(created.statusCode).toBe(201);
     expect(created.etag).toBe(created.resource?._etag);
+    expect(created.etag).toMatch(/^"[^"]+"$/);
     const read = await container.item('life', 'a').read();
     expect(read.resource).toEqual(created.resource);
     expect(read.resource).toMatchObject({ n: 1, nested: { list: [1, 'x', null] }, _ts: expect.any(Number) });

@@ -1,5 +1,6 @@
-import { ChangeFeedStartFrom, TriggerOperation, TriggerType } from '@azure/cosmos';
-import { newContainer, refusal, startEndpoint, type Endpoint } from './harness';
+import { ChangeFeedStartFrom, CosmosClient, TriggerOperation, TriggerType } from '@azure/cosmos';
+import { MISSING_FUNCTIONS } from '../../../local/cosmos/query/functions';
+import { KEY, newContainer, refusal, startEndpoint, type Endpoint } from './harness';
 import { drain } from './support/change-feed';
 
 /** What only the local endpoint answers so: what it lacks, its estimates, and what needs a clock in the test's hands. */
@@ -25,13 +26,41 @@ describe('the local endpoint', () => {
       container.items.create({ id: 'triggering', pk: 'p' }, { preTriggerInclude: 't' }),
       container.scripts.userDefinedFunctions.create({ id: 'u', body: 'function () {}' }),
       endpoint.database.users.create({ id: 'user' }),
-      container.items.query('SELECT VALUE ST_WITHIN(c.a, c.b) FROM c').fetchAll(),
-      endpoint.database.containers.create({
-        id: 'computed',
-        computedProperties: [{ name: 'n', query: 'SELECT VALUE c.n FROM c' }],
-      }),
+      ...[...MISSING_FUNCTIONS].map((name) =>
+        container.items.query(`SELECT VALUE ${name}(c.a) FROM c`).fetchAll(),
+      ),
+      ...[
+        { computedProperties: [{ name: 'n', query: 'SELECT VALUE c.n FROM c' }] },
+        { clientEncryptionPolicy: { includedPaths: [], policyFormatVersion: 1 } },
+        { materializedViewDefinition: { sourceCollectionId: 'c', definition: 'SELECT c.n FROM c' } },
+        { analyticalStorageTtl: -1 },
+      ].map((definition) => endpoint.database.containers.create({ id: 'lacking', ...definition })),
     ];
     expect(new Set(await Promise.all(missing.map(refusal)))).toEqual(new Set([501]));
+  });
+
+  test('tells clients to come back to where they came from, and keeps their connections', async () => {
+    for (const host of ['127.0.0.1', 'localhost']) {
+      const address = `http://${host}:${endpoint.port}/`;
+      const client = new CosmosClient({ endpoint: address, key: KEY });
+      const { resource } = await client.getDatabaseAccount();
+      const locations = resource?.writableLocations.map((location) => location.databaseAccountEndpoint);
+      expect(locations).toEqual([address]);
+      client.dispose();
+      // The SDK does not send a write again whose connection was closed.
+      expect((await fetch(address)).headers.get('keep-alive')).toBe('timeout=120');
+    }
+  });
+
+  test('keeps the policies of what it lacks only in queries', async () => {
+    const fullTextPolicy = { defaultLanguage: 'en-US', fullTextPaths: [{ path: '/t', language: 'en-US' }] };
+    const vectorEmbeddingPolicy = {
+      vectorEmbeddings: [
+        { path: '/v', dataType: 'float32', dimensions: 3, distanceFunction: 'cosine' },
+      ] as never,
+    };
+    const container = await newContainer(endpoint.database, { fullTextPolicy, vectorEmbeddingPolicy });
+    expect((await container.read()).resource).toMatchObject({ fullTextPolicy, vectorEmbeddingPolicy });
   });
 
   test('charges point operations by the published table', async () => {

@@ -8,11 +8,13 @@ import { locate, type ItemOperation } from '../../../local/cosmos/operations/wri
 import { keyText } from '../../../local/cosmos/partition-key';
 import { compileQuery } from '../../../local/cosmos/query/compile';
 import { runQuery, type QueryRequest } from '../../../local/cosmos/query/run';
-import { Catalog, type ContainerRecord } from '../../../local/cosmos/store/catalog';
+import { Catalog } from '../../../local/cosmos/store/catalog';
+import type { ContainerRecord } from '../../../local/cosmos/store/resources';
 import { Throttle } from '../../../local/cosmos/throttle';
 import { Database } from '../../../local/shared/database';
 import { fc } from '../../support/properties';
-import { item, query, type TestItem, type TestQuery } from './support/random-queries';
+import { item, type TestItem } from './support/random-items';
+import { query, type TestQuery } from './support/random-queries';
 
 /** `COSMOS_QUERY_CASES=50000` tries more; `FC_SEED=<number>` tries others. */
 const CASES = Number(process.env['COSMOS_QUERY_CASES'] ?? 300);

@@ -38,6 +38,8 @@ onEachBackend('resources', (endpoint) => {
   test('a container keeps its definition, normalised', async () => {
     const container = await newContainer(endpoint().database, { defaultTtl: -1 });
     const { resource } = await container.read();
+    // Clients look into it: four bytes are the database's.
+    expect(Buffer.from(String(resource?._rid).replaceAll('-', '/'), 'base64')).toHaveLength(8);
     expect(resource).toMatchObject({
       id: container.id,
       defaultTtl: -1,
@@ -97,6 +99,8 @@ onEachBackend('resources', (endpoint) => {
     const container = await newContainer(endpoint().database, { throughput: 12_000 });
     const offer = (await container.readOffer()).resource;
     expect(offer?.content?.offerThroughput).toBe(12_000);
+    const { resources: offers } = await endpoint().client.offers.readAll().fetchAll();
+    expect(offers.map(({ id }) => id)).toContain(offer?.id);
     const replaced = { ...offer, content: { ...offer?.content, offerThroughput: 700 } };
     await endpoint()
       .client.offer(String(offer?.id))

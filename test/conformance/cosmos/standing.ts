@@ -20,6 +20,14 @@ export const standing: Standing = {
       reason: 'It costs each write as much again, and nobody can have a continuation from before.',
     },
     {
+      what: 'Index metrics (`populateIndexMetrics`), priority levels, throughput buckets, and the options of the integrated cache have no effect',
+      reason: 'They are about the work of machines that are not there.',
+    },
+    {
+      what: 'Of the times in query metrics',
+      reason: 'A query is not taken apart into the steps of the service; it is compiled and then executed.',
+    },
+    {
       what: 'Distances are computed by Vincenty',
       reason: 'The formula of the service is not published.',
     },
@@ -31,6 +39,10 @@ export const standing: Standing = {
     'spatial functions other than the distance of points',
     'vector and full-text functions',
     'regular expressions (`REGEXMATCH`)',
-    'client encryption keys',
+    '`DOCUMENTID` and `DATETIMEFORMAT`',
+    'client encryption policies and keys',
+    'materialised views',
+    'the analytical store',
+    'The constants `NaN` and `Infinity`',
   ],
 };

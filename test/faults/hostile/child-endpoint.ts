@@ -8,15 +8,20 @@ export const SEED = Number(process.env['SEED'] ?? 20_261_122);
 
 /** An endpoint in a process of its own: an error that nobody handles ends it, and that is seen. */
 export class ChildEndpoint {
+  /** What it wrote so far. */
+  log = '';
+
   private constructor(
     private readonly child: ChildProcess,
     readonly port: number,
-  ) {}
+  ) {
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (chunk: Buffer) => (this.log += chunk.toString()));
+  }
 
-  static async start(service: 'blob' | 'eventhubs', options: object): Promise<ChildEndpoint> {
+  static async start(service: 'blob' | 'cosmos' | 'eventhubs', options: object): Promise<ChildEndpoint> {
     const path = join(__dirname, `../../../build/local/${service}/main.js`);
-    // What it refuses it also logs; that is not wanted here.
-    const child = fork(path, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    const child = fork(path, { execArgv: ['--disable-warning=ExperimentalWarning'], silent: true });
     const ready = once(child, 'message') as Promise<[FromChild]>;
     child.send({ type: 'start', options: { ...options, port: 0 } });
     const [answer] = await ready;

@@ -114,6 +114,9 @@ export const badDefinition = (r: Random): unknown =>
     { id: 'n', partitionKey: { paths: ['/pk'] }, changeFeedPolicy: { retentionDuration: 'long' } },
     { id: 'n', partitionKey: { paths: ['/pk'] }, geospatialConfig: { type: 'Flat' } },
     { id: 'n', partitionKey: { paths: ['/pk'] }, conflictResolutionPolicy: 5 },
+    { id: 'n', partitionKey: { paths: ['/pk'] }, fullTextPolicy: 'x' },
+    { id: 'n', partitionKey: { paths: ['/pk'] }, clientEncryptionPolicy: 5 },
+    { id: 'n', partitionKey: { paths: ['/pk'] }, analyticalStorageTtl: -1 },
   ]);
 
 export const badKey = (r: Random): string =>

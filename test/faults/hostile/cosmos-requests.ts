@@ -1,5 +1,3 @@
-import { createHmac } from 'node:crypto';
-import type { Random } from '../../../tools/lib/random';
 import {
   badDefinition,
   badItem,
@@ -10,16 +8,9 @@ import {
   base64,
   junk,
 } from './cosmos-bodies';
-
-export const KEY = Buffer.from('a key for tests only').toString('base64');
-
-/** What is sent on one connection; `cut`: the sender goes away after it, in the middle of what it announced. */
-export interface Malformed {
-  readonly bytes: Buffer;
-  readonly cut?: boolean;
-}
-
-type Headers = Readonly<Record<string, string>>;
+import { FRAMES } from './cosmos-frames';
+import { sign, signed, type Headers } from './cosmos-http';
+import type { Kinds } from './http-attack';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 const QUERY = { 'content-type': 'application/query+json', 'x-ms-documentdb-isquery': 'True' };
@@ -29,37 +20,7 @@ const FEED = { 'a-im': 'Incremental Feed' };
 const DOCS = '/dbs/db/colls/c/docs';
 const MINUTE = 60_000;
 
-/** The authorization of https://learn.microsoft.com/rest/api/cosmos-db/access-control-on-cosmosdb-resources. */
-function sign(method: string, path: string, date: string, key = KEY): string {
-  const parts = path.replace('/operations/partitionkeydelete', '').split('/').slice(1);
-  const isFeed = parts.length % 2 === 1;
-  const type = (isFeed ? parts.at(-1) : parts.at(-2)) ?? '';
-  const link = (isFeed ? parts.slice(0, -1) : parts).join('/');
-  const text = `${method.toLowerCase()}\n${type}\n${type === 'offers' ? link.slice(7) : link}\n${date.toLowerCase()}\n\n`;
-  const sig = createHmac('sha256', Buffer.from(key, 'base64')).update(text).digest('base64');
-  return encodeURIComponent(`type=master&ver=1.0&sig=${sig}`);
-}
-
-function http(line: string, headers: Headers, body: Buffer | string = ''): Buffer {
-  const content = Buffer.from(body as string, 'utf8');
-  const lines = Object.entries({
-    host: '127.0.0.1',
-    connection: 'close',
-    ...(content.length > 0 && { 'content-length': String(content.length) }),
-    ...headers,
-  }).map(([name, value]) => `${name}: ${value}`);
-  return Buffer.concat([Buffer.from(`${[line, ...lines].join('\r\n')}\r\n\r\n`, 'latin1'), content]);
-}
-
-/** A request with a good signature, unless `headers` have another one. */
-function signed(method: string, path: string, headers: Headers = {}, body: Buffer | string = ''): Malformed {
-  const date = new Date().toUTCString();
-  const own = { 'x-ms-date': date, authorization: sign(method, path, date), ...headers };
-  return { bytes: http(`${method} ${path} HTTP/1.1`, own, body) };
-}
-
-/** By name: each makes a request that has to be refused. */
-export const KINDS: Readonly<Record<string, (r: Random) => Malformed>> = {
+export const KINDS: Kinds = {
   'a key or a signature that is wrong': (r) => {
     const date = new Date().toUTCString();
     const good = sign('GET', DOCS, date);
@@ -88,7 +49,15 @@ export const KINDS: Readonly<Record<string, (r: Random) => Malformed>> = {
     return signed('GET', DOCS, { 'x-ms-date': date, authorization: sign('GET', DOCS, date) });
   },
   'a date that is none': (r) => {
-    const date = r.pick(['', 'yesterday', '0', '32 Jan 2030', junk(r, 30), '9'.repeat(400)]);
+    const date = r.pick([
+      '',
+      'yesterday',
+      '0',
+      '32 Jan 2030',
+      '2030-01-01T00:00:00Z',
+      junk(r, 30),
+      '9'.repeat(400),
+    ]);
     return signed('GET', DOCS, { 'x-ms-date': date, authorization: sign('GET', DOCS, date) });
   },
   'a body that is no JSON': (r) =>
@@ -288,57 +257,5 @@ export const KINDS: Readonly<Record<string, (r: Random) => Malformed>> = {
       () => signed('POST', '/dbs/db', JSON_TYPE, '{}'),
     ])();
   },
-  'bytes that are no request': (r) => {
-    const line = r.pick([
-      'GET',
-      `GET ${DOCS}`,
-      `GET ${DOCS} HTTP/9.9`,
-      `get ${DOCS} HTTP/1.1`,
-      `${junk(r, 5)} / HTTP/1.1`,
-      'PRI * HTTP/2.0',
-      '\x16\x03\x01\x02',
-    ]);
-    return { bytes: http(line, {}), cut: true };
-  },
-  'headers beyond all measure, or none': (r) => ({
-    bytes: r.pick([
-      () => http(`GET ${DOCS} HTTP/1.1`, { x: 'x'.repeat(r.integer(20_000, 90_000)) }),
-      () => http(`GET ${DOCS} HTTP/1.1`, { 'a b': 'c' }),
-      () => http(`GET ${DOCS} HTTP/1.1`, { x: 'a\0b' }),
-      () => Buffer.from(`GET ${DOCS} HTTP/1.1\r\nconnection: close\r\n\r\n`),
-      () => Buffer.from(`GET ${DOCS} HTTP/1.1\r\nno colon\r\n\r\n`),
-      () => http(`POST ${DOCS} HTTP/1.1`, { expect: 'the-unexpected' }),
-      () => http('CONNECT 127.0.0.1:80 HTTP/1.1', {}),
-      () => http(`GET ${DOCS} HTTP/1.1`, { connection: 'close, Upgrade', upgrade: 'websocket' }),
-    ])(),
-  }),
-  'a length or a chunk that is none': (r) => ({
-    bytes: Buffer.concat([
-      http(
-        `POST ${DOCS} HTTP/1.1`,
-        r.pick<Headers>([
-          { 'content-length': '-1' },
-          { 'content-length': '1e3' },
-          { 'content-length': '9'.repeat(20) },
-          { 'content-length': '5', 'transfer-encoding': 'chunked' },
-          { 'transfer-encoding': 'gzip' },
-          { 'transfer-encoding': 'chunked' },
-          { 'content-length': '1000' },
-        ]),
-      ),
-      Buffer.from(
-        r.pick(['zz\r\nhello\r\n', '5\r\nhelloX', '-5\r\nhello\r\n', 'ffffffffffffffffff\r\nx', '']),
-      ),
-    ]),
-    cut: true,
-  }),
-  'a request that ends too early': (r) => {
-    const whole = signed(
-      'POST',
-      DOCS,
-      { ...JSON_TYPE, ...PARTITION },
-      JSON.stringify({ id: 'cut', pk: 'p' }),
-    ).bytes;
-    return { bytes: whole.subarray(0, r.integer(1, whole.length - 1)), cut: true };
-  },
+  ...FRAMES,
 };

@@ -1,15 +1,14 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { HttpFront } from '../../../local/functions/http-front';
-import { random, type Random } from '../../../tools/lib/random';
+import type { Random } from '../../../tools/lib/random';
 import { PREFIX, startTestHost, type TestHost } from '../../support/durable-host';
 import { loadSdk } from '../../support/durable-sdk';
+import { attack, type Kinds } from './http-attack';
 import { exchange, type Malformed } from './raw-http';
 
 const SEED = Number(process.env['SEED'] ?? 20_261);
 const REQUESTS = 2_000;
-/** So many are on their way at one time. */
-const AT_ONCE = 20;
 const BODY_LIMIT = 65_536;
 const KEYS = { master: 'the-master-key', function: 'the-function-key', system: 'the-system-key' };
 /** Deeper JSON than .NET reads. */
@@ -100,7 +99,7 @@ function wrongKey(r: Random): string {
 
 const OPERATIONS = ['terminate', 'suspend', 'resume', 'rewind', 'restart', 'raiseEvent/Done'];
 
-const KINDS: Record<string, (r: Random) => Malformed> = {
+const KINDS: Kinds = {
   'a start whose input is no JSON': (r) =>
     call('POST', `/orchestrators/${r.pick(['Waiter', 'Nowhere', 'waiter/hostile'])}`, badJson(r)),
   'an event that is no JSON': (r) =>
@@ -271,15 +270,6 @@ afterAll(async () => {
   process.off('unhandledRejection', onUnhandled);
 });
 
-const answerTo = (malformed: Malformed): Promise<string> =>
-  exchange(port, malformed, isWhole, ['ECONNRESET', 'EPIPE']);
-
-function isWhole(answer: string): boolean {
-  const [headers = '', body] = answer.split('\r\n\r\n', 2);
-  if (body === undefined) return false;
-  return body.length >= Number(/content-length: (\d+)/i.exec(headers)?.[1] ?? 0);
-}
-
 /** Refused, and if with words then with those of the API: a JSON text, or an object with a message. */
 function isProper(answer: string): boolean {
   if (!/^HTTP\/1\.1 (4\d\d|501) /.test(answer)) return false;
@@ -292,29 +282,21 @@ function isProper(answer: string): boolean {
 const standing = (): unknown => host.engine.list({ top: 1_000 }).instances;
 
 test(`${REQUESTS} malformed requests (SEED=${SEED}) are each refused, and change nothing`, async () => {
-  const r = random(SEED);
-  const kinds = Object.entries(KINDS);
   const before = standing();
-  const findings: string[] = [];
-  for (let sent = 0; sent < REQUESTS; sent += AT_ONCE) {
-    const batch = Array.from({ length: AT_ONCE }, (_, at) => {
-      const [kind, make] = kinds[(sent + at) % kinds.length]!;
-      return { kind, malformed: make(r) };
-    });
-    const answers = await Promise.all(batch.map(({ malformed }) => answerTo(malformed)));
-    for (const [at, answer] of answers.entries()) {
-      const { kind, malformed } = batch[at]!;
-      // Whoever has gone away is not owed an answer.
-      if (isProper(answer) || (answer === '' && malformed.cut)) continue;
-      findings.push(`${kind}: ${JSON.stringify(malformed.bytes.slice(0, 200))} → ${answer.slice(0, 300)}`);
-    }
-    expect(await answerTo(call('GET', '/instances/runs'))).toMatch(/^HTTP\/1\.1 202 /);
-  }
+  const findings = await attack({
+    port,
+    kinds: KINDS,
+    requests: REQUESTS,
+    seed: SEED,
+    isProper,
+    serves: async () =>
+      expect(await exchange(port, call('GET', '/instances/runs'))).toMatch(/^HTTP\/1\.1 202 /),
+  });
   expect(findings).toEqual([]);
   expect(standing()).toEqual(before);
   expect(unhandled).toEqual([]);
   // What waits still hears of what is well formed.
-  expect(await answerTo(call('POST', '/instances/runs/raiseEvent/Done', '"good"'))).toMatch(
+  expect(await exchange(port, call('POST', '/instances/runs/raiseEvent/Done', '"good"'))).toMatch(
     /^HTTP\/1\.1 202 /,
   );
   await host.engine.whenEnded('runs', 10_000);

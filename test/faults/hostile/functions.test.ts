@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { random, type Random } from '../../../tools/lib/random';
+import type { Random } from '../../../tools/lib/random';
 import {
   KEYS,
   removeTemporaryFolders,
@@ -9,12 +9,10 @@ import {
   SAMPLE_SETTINGS,
   temporaryFolder,
 } from '../../support/functions-host';
-import { exchange, type Malformed } from './raw-http';
+import { attack, type Kinds } from './http-attack';
 
 const SEED = Number(process.env['SEED'] ?? 7071);
 const REQUESTS = 2_000;
-/** So many are on their way at one time. */
-const AT_ONCE = 20;
 const BODY_LIMIT = 65_536;
 
 const STREAMS_APP = resolve(__dirname, '../../support/apps/streams');
@@ -82,7 +80,7 @@ const durable = (path: string): string =>
 const post = (path: string, body: string): string =>
   `${head(`POST ${path} HTTP/1.1`, 'Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body, 'latin1')}`)}${body}`;
 
-const KINDS: Record<string, (r: Random) => Malformed> = {
+const KINDS: Kinds = {
   'a request line that is none': (r) => ({
     bytes: head(
       r.pick([
@@ -207,43 +205,41 @@ const KINDS: Record<string, (r: Random) => Malformed> = {
   }),
 };
 
-/** A whole head is enough. */
-const answerTo = (malformed: Malformed): Promise<string> =>
-  exchange(port, malformed, (answer) => answer.includes('\r\n\r\n'));
-
 const PROPER = /^HTTP\/1\.1 (4\d\d|501) /;
 
-/** Sends so many of these kinds in turn, and tells what was answered otherwise than with a refusal. */
-async function attack(requests: number, kinds: readonly string[], path = '/api/bytes'): Promise<string[]> {
-  const r = random(SEED);
-  const serves = async (): Promise<string> => (await fetch(`http://127.0.0.1:${port}/api/pid`)).text();
-  const worker = await serves();
-  const findings: string[] = [];
-  for (let sent = 0; sent < requests; sent += AT_ONCE) {
-    const batch = Array.from({ length: AT_ONCE }, (_, at) => {
-      const kind = kinds[(sent + at) % kinds.length]!;
-      const { bytes, cut = false } = KINDS[kind]!(r);
-      return { kind, cut, bytes: bytes.replace('/api/bytes', path) };
-    });
-    const answers = await Promise.all(batch.map(answerTo));
-    for (const [at, answer] of answers.entries()) {
-      const { kind, bytes, cut } = batch[at]!;
-      // Whoever has gone away is not owed an answer.
-      if (PROPER.test(answer) || (answer === '' && cut)) continue;
-      findings.push(`${kind}: ${JSON.stringify(bytes.slice(0, 200))} → ${answer.split('\r\n')[0]}`);
-    }
-    expect([host.exitCode, host.signalCode, await serves()]).toEqual([null, null, worker]);
-  }
-  return findings;
+/** Sends so many of these kinds, and tells what was answered otherwise than with a refusal. */
+async function attackHost(requests: number, kinds: Kinds): Promise<string[]> {
+  const pid = async (): Promise<string> => (await fetch(`http://127.0.0.1:${port}/api/pid`)).text();
+  const worker = await pid();
+  return attack({
+    port,
+    kinds,
+    requests,
+    seed: SEED,
+    isProper: (answer) => PROPER.test(answer),
+    serves: async () => expect([host.exitCode, host.signalCode, await pid()]).toEqual([null, null, worker]),
+  });
 }
 
 test(`${REQUESTS} malformed requests (SEED=${SEED}) are each refused, and the host serves on`, async () => {
   await start(SAMPLE_APP);
-  expect(await attack(REQUESTS, Object.keys(KINDS))).toEqual([]);
+  expect(await attackHost(REQUESTS, KINDS)).toEqual([]);
 });
 
 test(`so are those to an app with HTTP streams (SEED=${SEED}), whose worker serves on`, async () => {
   await start(STREAMS_APP);
-  const kinds = ['a length that is none', 'a chunk that is none', 'a body that ends too early'];
-  expect(await attack(300, [...kinds, 'a body beyond the limit'], '/api/digest')).toEqual([]);
+  const names = [
+    'a length that is none',
+    'a chunk that is none',
+    'a body that ends too early',
+    'a body beyond the limit',
+  ];
+  const kinds = names.map((name): [string, Kinds[string]] => [
+    name,
+    (r) => {
+      const { bytes, ...rest } = KINDS[name]!(r);
+      return { ...rest, bytes: bytes.replace('/api/bytes', '/api/digest') };
+    },
+  ]);
+  expect(await attackHost(300, Object.fromEntries(kinds))).toEqual([]);
 });

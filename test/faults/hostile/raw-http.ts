@@ -7,17 +7,19 @@ export interface Malformed {
   readonly cut?: boolean;
 }
 
-/**
- * Sends it, and resolves with what comes back until the connection ends, or the answer is whole.
- * @param gone codes of errors that end an exchange like any other: who refuses before it has read everything may reset the
- *   connection
- */
-export function exchange(
-  port: number,
-  { bytes, cut }: Malformed,
-  isWhole: (answer: string) => boolean,
-  gone: readonly string[] = ['ECONNRESET'],
-): Promise<string> {
+/** Who refuses before it has read everything may reset the connection. */
+const GONE: readonly unknown[] = ['ECONNRESET', 'EPIPE'];
+
+/** Whether the head is there, and as much of a body as it announces. */
+function isWhole(answer: string): boolean {
+  const end = answer.indexOf('\r\n\r\n');
+  if (end < 0) return false;
+  const length = Number(/\r\ncontent-length: (\d+)/i.exec(answer.slice(0, end))?.[1] ?? 0);
+  return answer.length - end - 4 >= length;
+}
+
+/** Sends it, and resolves with what comes back until the connection ends, or the answer is whole. */
+export function exchange(port: number, { bytes, cut }: Malformed): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1');
     let answer = '';
@@ -28,7 +30,7 @@ export function exchange(
       answer += String(chunk);
       if (isWhole(answer)) socket.destroy();
     });
-    socket.on('error', (error: NodeJS.ErrnoException) => gone.includes(error.code ?? '') || reject(error));
+    socket.on('error', (error: NodeJS.ErrnoException) => GONE.includes(error.code) || reject(error));
     socket.on('close', () => resolve(answer));
   });
 }
