@@ -296,8 +296,9 @@ export class DurableEngine {
     if (running) return { outcome: 'running', status: running.status };
     const row = this.store.find(id);
     if (!row) return { outcome: 'notFound' };
-    await this.database.write(() => this.store.remove(row.seq));
-    return { outcome: 'purged' };
+    // Another request may have been quicker.
+    const isRemoved = await this.database.write(() => this.store.remove(row.seq));
+    return { outcome: isRemoved ? 'purged' : 'notFound' };
   }
 
   /** Removes instances that have ended, with their histories; gives their number. Those that have not ended stay. */
