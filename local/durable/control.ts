@@ -42,6 +42,9 @@ export interface ControlOptions {
   log: (text: string) => void;
 }
 
+/** Sub-orchestrations that a warning names. */
+const NAMED_CHILDREN = 5;
+
 /** What operators do to instances: suspend, resume, terminate, rewind. */
 export class Control {
   constructor(private readonly options: ControlOptions) {}
@@ -150,8 +153,23 @@ export class Control {
     }
     this.options.episodes.count(pending.length + 1, instance.episodes === 0, true);
     instance.ended = ending;
+    this.warnOfChildren(instance);
     this.options.forget(instance);
     if (report) this.options.children.deliver(report);
     return 'done';
+  }
+
+  private warnOfChildren({ id, name, open }: Instance): void {
+    const { live, log } = this.options;
+    const children = [...open.values()].flatMap((task) =>
+      task.kind === 'child' && live.has(task.child) ? [`'${task.child}'`] : [],
+    );
+    if (children.length === 0) return;
+    const named = children.slice(0, NAMED_CHILDREN).join(', ');
+    const more = children.length - NAMED_CHILDREN;
+    log(
+      `Instance '${id}' of '${name}' was terminated. As on the platform its sub-orchestrations run on, and what they ` +
+        `return is lost: ${named}${more > 0 ? ` and ${more} more` : ''}.`,
+    );
   }
 }
