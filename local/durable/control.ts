@@ -1,6 +1,6 @@
 import type { Children } from './children';
 import type { Clock } from './clock';
-import type { Episodes } from './episodes';
+import type { Commits } from './commits';
 import {
   EventType,
   executionPaused,
@@ -10,7 +10,8 @@ import {
 } from './history';
 import type { Incoming, Instance } from './instance';
 import { planRewind, type Revival } from './rewind';
-import type { Ending, RuntimeStatus, Store } from './store';
+import type { Ending, RuntimeStatus } from './schema';
+import type { Store } from './store';
 
 export type RewindResult =
   | { outcome: 'done' | 'notFound' }
@@ -28,7 +29,7 @@ export interface ControlOptions {
   /** Instances that have not ended, by id. */
   live: Map<string, Instance>;
   children: Children;
-  episodes: Episodes;
+  commits: Commits;
   nextInbox: () => number;
   deliver: (instance: Instance, incoming: Incoming) => void;
   /** Takes up what an instance has open. */
@@ -151,7 +152,7 @@ export class Control {
       this.options.reopen(instance);
       throw error;
     }
-    this.options.episodes.count(pending.length + 1, instance.episodes === 0, true);
+    this.options.commits.count(pending.length + 1, instance.episodes === 0, true);
     instance.ended = ending;
     this.warnOfChildren(instance);
     this.options.forget(instance);

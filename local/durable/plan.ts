@@ -12,10 +12,11 @@ import {
   type HistoryEvent,
 } from './history';
 import { findDifference } from './determinism';
-import { attempt, retryDelay, type Instance, type OpenTask, type TimerTask } from './instance';
+import type { Instance } from './instance';
 import type { ContinueAsNew, EpisodeMessage, EpisodeReply, NewTask } from './runner';
+import { attempt, retryDelay, type OpenTask, type TimerTask } from './tasks';
 import type { VersionSettings } from './versions';
-import type { Decisions, Ending, EpisodeRow, NextExecution } from './store';
+import type { Decisions, Ending, EpisodeRow, NextExecution } from './schema';
 
 type State = Extract<EpisodeReply, { kind: 'state' }>;
 
