@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadSdk } from '../../support/durable-sdk';
-import { startTestHost, type TestHost } from '../../support/durable-host';
+import { startTestHost, until, type TestHost } from '../../support/durable-host';
 
 const df = loadSdk();
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 10_000;
 const HOUR_MS = 3_600_000;
 
 /** Runs of an activity by its input. */
@@ -74,10 +74,8 @@ df.app.orchestration('UnknownChild', function* (context) {
 });
 df.app.orchestration('Held', function* (context) {
   const { df: durable } = context;
-  durable.createTimer(new Date(durable.currentUtcDateTime.getTime() + HOUR_MS));
-  const first = durable.createTimer(new Date(durable.currentUtcDateTime.getTime() + HOUR_MS));
-  const second = durable.waitForExternalEvent('Go');
-  yield durable.Task.any([first, second]);
+  const timer = durable.createTimer(new Date(durable.currentUtcDateTime.getTime() + HOUR_MS));
+  yield durable.Task.any([timer, durable.waitForExternalEvent('Go')]);
   return 'done';
 });
 df.app.orchestration('HeldAnew', function* (context) {
@@ -121,10 +119,6 @@ afterAll(() => {
   host.dispose();
   rmSync(folder, { recursive: true, force: true });
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
-}
 
 const start = (name: string, id: string, version?: string) =>
   host.engine.startInstance({ name, id, input: null, ...(version === undefined ? {} : { version }) });
