@@ -1,7 +1,8 @@
 import type { Clock } from './clock';
 import { failureDetails, taskCompleted, taskFailed } from './history';
-import type { ActivityTask, Incoming, Instance } from './instance';
+import type { Incoming, Instance } from './instance';
 import type { ActivityReply, Runner } from './runner';
+import type { ActivityTask } from './tasks';
 
 interface Work {
   instance: Instance;

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from './clock';
 import { childCompleted, childFailed, parentOf, type ParentInstance } from './history';
-import { Instance, type ChildTask, type Incoming } from './instance';
-import { TERMINAL, type Ending, type RuntimeStatus, type Store } from './store';
+import { Instance, type Incoming } from './instance';
+import { TERMINAL, type Ending, type RuntimeStatus } from './schema';
+import type { Store } from './store';
+import type { ChildTask } from './tasks';
 
 export interface ChildrenOptions {
   clock: Clock;

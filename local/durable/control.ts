@@ -1,6 +1,6 @@
 import type { Children } from './children';
 import type { Clock } from './clock';
-import type { Episodes } from './episodes';
+import type { Commits } from './commits';
 import {
   EventType,
   executionPaused,
@@ -10,7 +10,8 @@ import {
 } from './history';
 import type { Incoming, Instance } from './instance';
 import { planRewind, type Revival } from './rewind';
-import type { Ending, RuntimeStatus, Store } from './store';
+import type { Ending, RuntimeStatus } from './schema';
+import type { Store } from './store';
 
 export type RewindResult =
   | { outcome: 'done' | 'notFound' }
@@ -28,7 +29,7 @@ export interface ControlOptions {
   /** Instances that have not ended, by id. */
   live: Map<string, Instance>;
   children: Children;
-  episodes: Episodes;
+  commits: Commits;
   nextInbox: () => number;
   deliver: (instance: Instance, incoming: Incoming) => void;
   /** Takes up what an instance has open. */
@@ -41,6 +42,9 @@ export interface ControlOptions {
   missing: (id: string) => ChangeResult;
   log: (text: string) => void;
 }
+
+/** Sub-orchestrations that a warning names. */
+const NAMED_CHILDREN = 5;
 
 /** What operators do to instances: suspend, resume, terminate, rewind. */
 export class Control {
@@ -148,10 +152,25 @@ export class Control {
       this.options.reopen(instance);
       throw error;
     }
-    this.options.episodes.count(pending.length + 1, instance.episodes === 0, true);
+    this.options.commits.count(pending.length + 1, instance.episodes === 0, true);
     instance.ended = ending;
+    this.warnOfChildren(instance);
     this.options.forget(instance);
     if (report) this.options.children.deliver(report);
     return 'done';
+  }
+
+  private warnOfChildren({ id, name, open }: Instance): void {
+    const { live, log } = this.options;
+    const children = [...open.values()].flatMap((task) =>
+      task.kind === 'child' && live.has(task.child) ? [`'${task.child}'`] : [],
+    );
+    if (children.length === 0) return;
+    const named = children.slice(0, NAMED_CHILDREN).join(', ');
+    const more = children.length - NAMED_CHILDREN;
+    log(
+      `Instance '${id}' of '${name}' was terminated. As on the platform its sub-orchestrations run on, and what they ` +
+        `return is lost: ${named}${more > 0 ? ` and ${more} more` : ''}.`,
+    );
   }
 }

@@ -1,17 +1,19 @@
-import { randomUUID } from 'node:crypto';
 import { Database } from '../shared/database';
 import { Activities } from './activities';
 import { Children } from './children';
 import { Clock } from './clock';
+import { Commits } from './commits';
 import { Episodes } from './episodes';
 import { eventRaised } from './history';
-import { Instance, type Incoming } from './instance';
+import type { Incoming, Instance } from './instance';
 import { listPage, purgeEnded, type ListPage, type ListQuery, type PurgeQuery } from './query';
 import { recover } from './recovery';
 import { Control, type ChangeResult, type PauseResult, type RewindResult } from './control';
 import type { Runner } from './runner';
 import type { OverridableStates } from './settings';
-import { Store, TERMINAL, type EpisodeRow, type InstanceRow, type RuntimeStatus } from './store';
+import { TERMINAL, type EpisodeRow, type InstanceRow, type RuntimeStatus } from './schema';
+import { Starts, type StartRequest, type StartResult } from './starts';
+import { Store } from './store';
 import { Timers } from './timers';
 import { NO_VERSIONS, type VersionSettings } from './versions';
 
@@ -45,18 +47,6 @@ const DEFAULT_ACTIVITIES = 64;
 const DEFAULT_ORCHESTRATORS = 128;
 const DEFAULT_VERIFY_EVERY = 50;
 
-export interface StartRequest {
-  name: string;
-  /** Generated when absent. */
-  id?: string;
-  /** JSON text; null for none. */
-  input: string | null;
-  version?: string | null;
-  /** The instance of which this is a restart. */
-  restarts?: string;
-}
-
-export type StartResult = { outcome: 'started'; id: string } | { outcome: 'conflict'; status: RuntimeStatus };
 export type RestartResult = StartResult | { outcome: 'notFound' };
 export type PurgeResult =
   { outcome: 'purged' } | { outcome: 'notFound' } | { outcome: 'running'; status: RuntimeStatus };
@@ -71,10 +61,10 @@ export class DurableEngine {
   private readonly activities: Activities;
   private readonly timers: Timers;
   private readonly children: Children;
+  private readonly commits: Commits;
   private readonly episodes: Episodes;
+  private readonly starts: Starts;
   private readonly control: Control;
-  private readonly versions: VersionSettings;
-  private readonly overridesAny: boolean;
   private lastInstance: number;
   private lastInbox: number;
   private started = false;
@@ -82,8 +72,7 @@ export class DurableEngine {
 
   constructor(options: EngineOptions) {
     this.log = options.log ?? (() => undefined);
-    this.versions = options.versions ?? NO_VERSIONS;
-    this.overridesAny = options.overridable === 'AnyState';
+    const versions = options.versions ?? NO_VERSIONS;
     this.clock = new Clock(options.now);
     this.database = new Database(options.file);
     this.database.db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
@@ -109,27 +98,43 @@ export class DurableEngine {
       deliver,
       log: this.log,
     });
-    this.episodes = new Episodes({
-      runner: options.runner,
-      clock: this.clock,
+    this.commits = new Commits({
       store: this.store,
       activities: this.activities,
       timers: this.timers,
       children: this.children,
+      log: this.log,
+      onEnded: (instance) => this.forget(instance),
+    });
+    this.episodes = new Episodes({
+      runner: options.runner,
+      clock: this.clock,
+      store: this.store,
+      commits: this.commits,
       limit: options.maxConcurrentOrchestrators ?? DEFAULT_ORCHESTRATORS,
       verifyEvery: options.verifyEvery ?? DEFAULT_VERIFY_EVERY,
       alwaysReplay: options.alwaysReplay ?? false,
-      versions: this.versions,
+      versions,
       maxActions: options.maxActions ?? Number.POSITIVE_INFINITY,
       log: this.log,
-      onEnded: (instance) => this.forget(instance),
+    });
+    this.starts = new Starts({
+      clock: this.clock,
+      store: this.store,
+      live: this.live,
+      episodes: this.episodes,
+      versions,
+      overridesAny: options.overridable === 'AnyState',
+      nextInstance: () => ++this.lastInstance,
+      forget: (instance) => this.forget(instance),
+      reopen: (instance) => this.reopen(instance),
     });
     this.control = new Control({
       clock: this.clock,
       store: this.store,
       live: this.live,
       children: this.children,
-      episodes: this.episodes,
+      commits: this.commits,
       nextInbox: () => ++this.lastInbox,
       deliver,
       resume: (instance) => this.resume(instance),
@@ -157,73 +162,14 @@ export class DurableEngine {
     this.disposed = true;
     this.activities.stop();
     this.episodes.stop();
-    for (const instance of this.live.values()) {
-      stopTimers(instance);
-      for (const resolve of instance.whenEnded) resolve();
-    }
+    for (const instance of this.live.values()) instance.release();
     this.database.close();
   }
 
   /** Starts an instance; resolves once that is durable. An id whose instance has ended is started over. */
   async startInstance(request: StartRequest): Promise<StartResult> {
     if (!this.started || this.disposed) throw new Error('The durable engine is not running.');
-    const id = request.id ?? randomUUID().replaceAll('-', '');
-    let running = this.live.get(id);
-    // An episode that is being committed is still the old instance's.
-    while (this.overridesAny && running?.commit) {
-      await running.commit;
-      running = this.live.get(id);
-    }
-    if (running && !(this.overridesAny && running.durable))
-      return { outcome: 'conflict', status: running.status };
-    const previous = running?.toRow() ?? this.store.find(id);
-    const instance = new Instance(this.newRow(request, id, previous), false);
-    if (running) running.closed = true;
-    this.live.set(id, instance);
-    try {
-      await this.database.write(() => {
-        if (previous) this.store.remove(previous.seq);
-        this.store.insert(instance.toRow());
-      });
-    } catch (error) {
-      this.live.delete(id);
-      if (running) this.reopen(running);
-      throw error;
-    }
-    if (running) this.forget(running);
-    instance.durable = true;
-    this.episodes.schedule(instance);
-    return { outcome: 'started', id };
-  }
-
-  private reopen(instance: Instance): void {
-    this.live.set(instance.id, instance);
-    instance.closed = false;
-    this.episodes.schedule(instance);
-  }
-
-  private newRow(request: StartRequest, id: string, previous: InstanceRow | undefined): InstanceRow {
-    const created = this.clock.stamp();
-    const { restarts } = request;
-    const execution = randomUUID();
-    return {
-      seq: ++this.lastInstance,
-      id,
-      name: request.name,
-      // The platform writes those of restarts without dashes.
-      execution: restarts === undefined ? execution : execution.replaceAll('-', ''),
-      version: request.version ?? this.versions.current,
-      input: request.input,
-      generation: previous ? previous.generation + 1 : 0,
-      carried: null,
-      parent: null,
-      source: restarts === undefined || restarts === id ? null : restarts,
-      created,
-      status: 'Pending',
-      output: null,
-      custom: null,
-      updated: created,
-    };
+    return this.starts.start(request);
   }
 
   /** Starts an instance with the name and input of another one, or that one itself over again once it has ended. */
@@ -238,7 +184,7 @@ export class DurableEngine {
 
   /** What was executed and stored since the engine was opened. */
   counters(): { historyEvents: number; activities: number; episodes: number } {
-    return { ...this.episodes.counted, activities: this.activities.executed };
+    return { ...this.commits.counted, activities: this.activities.executed };
   }
 
   /** The instance as it is known to be on disk. */
@@ -296,8 +242,9 @@ export class DurableEngine {
     if (running) return { outcome: 'running', status: running.status };
     const row = this.store.find(id);
     if (!row) return { outcome: 'notFound' };
-    await this.database.write(() => this.store.remove(row.seq));
-    return { outcome: 'purged' };
+    // Another request may have been quicker.
+    const isRemoved = await this.database.write(() => this.store.remove(row.seq));
+    return { outcome: isRemoved ? 'purged' : 'notFound' };
   }
 
   /** Removes instances that have ended, with their histories; gives their number. Those that have not ended stay. */
@@ -307,17 +254,7 @@ export class DurableEngine {
 
   /** Resolves when the instance has ended (or is not there), or after so many milliseconds. */
   whenEnded(id: string, milliseconds: number): Promise<void> {
-    const instance = this.live.get(id);
-    if (!instance) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timeout);
-        instance.whenEnded.delete(done);
-        resolve();
-      };
-      const timeout = setTimeout(done, milliseconds);
-      instance.whenEnded.add(done);
-    });
+    return this.live.get(id)?.untilEnded(milliseconds) ?? Promise.resolve();
   }
 
   private missing(id: string): ChangeResult {
@@ -339,17 +276,16 @@ export class DurableEngine {
     this.episodes.schedule(instance);
   }
 
+  private reopen(instance: Instance): void {
+    this.live.set(instance.id, instance);
+    instance.closed = false;
+    this.episodes.schedule(instance);
+  }
+
   private forget(instance: Instance): void {
     if (this.live.get(instance.id) === instance) this.live.delete(instance.id);
-    stopTimers(instance);
-    instance.open.clear();
-    instance.queue = [];
-    for (const resolve of instance.whenEnded) resolve();
+    instance.release();
   }
-}
-
-function stopTimers(instance: Instance): void {
-  for (const task of instance.open.values()) if (task.kind === 'timer') clearTimeout(task.handle);
 }
 
 /** Opens (or creates) the store. Nothing runs before {@link DurableEngine.start}. */

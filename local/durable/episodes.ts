@@ -1,21 +1,18 @@
-import { lossDelay, type Activities } from './activities';
-import type { Birth, Children } from './children';
+import { lossDelay } from './activities';
 import type { Clock } from './clock';
+import type { Commits } from './commits';
 import { orchestratorCompleted } from './history';
-import { applyCompletion, closeTimer, type Incoming, type Instance } from './instance';
+import type { Incoming, Instance } from './instance';
 import { episodePayload, Planner, type Plan } from './plan';
 import type { EpisodeMessage, EpisodeReply, Runner } from './runner';
-import type { NextExecution, Store } from './store';
-import type { Timers } from './timers';
+import type { Store } from './store';
 import { runsVersion, type VersionSettings } from './versions';
 
 export interface EpisodesOptions {
   runner: Runner;
   clock: Clock;
   store: Store;
-  activities: Activities;
-  timers: Timers;
-  children: Children;
+  commits: Commits;
   /** Orchestrators running at a time. */
   limit: number;
   verifyEvery: number;
@@ -23,7 +20,6 @@ export interface EpisodesOptions {
   versions: VersionSettings;
   maxActions: number;
   log: (text: string) => void;
-  onEnded: (instance: Instance) => void;
 }
 
 /** Waits before an episode whose commit failed is run again, in milliseconds. */
@@ -31,7 +27,6 @@ const COMMIT_RETRY_MS = 1_000;
 
 /** Runs orchestrators episode by episode; one at a time for each instance. */
 export class Episodes {
-  readonly counted = { episodes: 0, historyEvents: 0 };
   private ready: Instance[] = [];
   private scheduled = false;
   private running = 0;
@@ -73,6 +68,7 @@ export class Episodes {
   stop(): void {
     this.stopped = true;
     this.ready = [];
+    this.options.commits.stop();
   }
 
   private wake(): void {
@@ -214,107 +210,15 @@ export class Episodes {
     instance.updated = updated;
   }
 
-  /** Writes an episode in one piece, and only then lets its consequences happen. */
+  /** What could not be stored is run again. */
   private async commit(instance: Instance, plan: Plan): Promise<void> {
-    const { store, children, log } = this.options;
-    const { seq, episodes: episode, current } = instance;
-    const { started, events, ending, next, custom, completed } = plan;
-    // What a failed instance had decided last is needed when it is rewound.
-    const isKept = !ending || ending.status === 'Failed';
-    const decisions = plan.decisions && isKept ? JSON.stringify(plan.decisions) : null;
-    const births = plan.added.flatMap((task) =>
-      task.kind === 'child' ? children.conceive(instance, task) : [],
+    const error = await this.options.commits.write(instance, plan);
+    if (!error) return;
+    this.options.log(
+      `Instance '${instance.id}': its episode could not be stored (${error.message}); it is run again.`,
     );
-    const report = ending && children.report(instance, ending);
-    const write = store.database.write(() => {
-      for (const { inbox } of current) if (inbox !== undefined) store.removeFromInbox(inbox);
-      children.insert(births);
-      if (report) children.store(report);
-      if (next) {
-        store.replaceExecution(seq, next);
-        return;
-      }
-      store.appendEpisode(seq, episode, { started, events, decisions });
-      if (ending) store.end(seq, ending, custom, completed);
-      else if (custom !== instance.custom) store.setCustom(seq, custom);
-    });
-    instance.commit = write.catch(() => undefined);
-    try {
-      await write;
-    } catch (error) {
-      instance.commit = undefined;
-      children.abandon(births);
-      log(
-        `Instance '${instance.id}': its episode could not be stored (${(error as Error).message}); it is run again.`,
-      );
-      this.putBack(instance);
-      this.later(instance, COMMIT_RETRY_MS);
-      return;
-    }
-    instance.commit = undefined;
-    this.apply(instance, plan, births);
-    if (report) children.deliver(report);
-  }
-
-  /** Counts an episode that was stored, in rows of the platform's history: it has one for each event. */
-  count(events: number, isFirst: boolean, isLast: boolean): void {
-    this.counted.episodes++;
-    // OrchestratorStarted and OrchestratorCompleted; ExecutionStarted; ExecutionCompleted.
-    this.counted.historyEvents += events + 2 + (isFirst ? 1 : 0) + (isLast ? 1 : 0);
-  }
-
-  private apply(instance: Instance, plan: Plan, births: Birth[]): void {
-    const { activities, timers, children, onEnded } = this.options;
-    this.count(
-      instance.current.length + plan.added.length,
-      instance.episodes === 0,
-      plan.ending !== undefined || plan.next !== undefined,
-    );
-    if (plan.next) {
-      this.continueAs(instance, plan, plan.next);
-      children.begin(births);
-      return;
-    }
-    for (const { task, failed } of instance.current)
-      if (task) applyCompletion(instance, task.id, failed === true);
-    instance.current = [];
-    instance.episodes++;
-    instance.custom = plan.custom;
-    instance.updated = plan.completed;
-    if (plan.ending) {
-      instance.closed = true;
-      instance.ended = plan.ending;
-    } else if (plan.decisions) {
-      for (const task of plan.added) {
-        instance.open.set(task.id, task);
-        instance.again.delete(task.id);
-      }
-      for (const id of plan.decisions.cancelled) closeTimer(instance, id);
-      instance.nextId = plan.decisions.nextId;
-    }
-    for (const task of plan.added) {
-      if (this.stopped) break;
-      // An activity that is scheduled with the instance's end still runs, as on the platform.
-      if (task.kind === 'activity') activities.add(instance, task, plan.ending !== undefined);
-      else if (task.kind === 'timer' && !plan.ending && !task.completed) timers.arm(instance, task);
-    }
-    children.begin(births);
-    if (plan.ending) onEnded(instance);
-  }
-
-  private continueAs(instance: Instance, plan: Plan, next: NextExecution): void {
-    const { activities, log } = this.options;
-    instance.current = [];
-    instance.continueAs(next);
-    for (const task of plan.added) {
-      if (task.kind === 'activity' && !this.stopped) activities.add(instance, task, true);
-    }
-    const dropped = plan.dropped ?? 0;
-    if (dropped === 0) return;
-    log(
-      `Instance '${instance.id}' of '${instance.name}' continued as new without having waited for ${dropped} external ` +
-        `event${dropped === 1 ? '' : 's'} that it had received. As on the platform, ${dropped === 1 ? 'it is' : 'they are'} lost.`,
-    );
+    this.putBack(instance);
+    this.later(instance, COMMIT_RETRY_MS);
   }
 
   private putBack(instance: Instance): void {

@@ -183,6 +183,10 @@ export function executionPaused(kind: 19 | 20, reason: string | null, at: string
   return `{"EventType":${kind},"Reason":${json(reason)},${incoming(at)}`;
 }
 
+export function isFailure({ EventType: type }: HistoryEvent): boolean {
+  return type === EventType.TaskFailed || type === EventType.SubOrchestrationInstanceFailed;
+}
+
 /**
  * What the platform puts where it has taken an event from a history, and the message that revives an instance.
  *

@@ -5,7 +5,7 @@ import { decodeSegment, managementPayload, type LinkBase } from './links';
 import { readJson } from './body';
 import { listInstances, statusesOf, timeOf } from './list';
 import { statusJson } from './status';
-import { TERMINAL, type InstanceRow } from './store';
+import { TERMINAL, type InstanceRow } from './schema';
 
 export interface DurableHttpOptions {
   taskHub: string;

@@ -1,54 +1,6 @@
-import { stampToMillis } from './clock';
-import { EventType, type Execution, type HistoryEvent } from './history';
-import type { NewChild, NewTask, RetryPolicy } from './runner';
-import type { Decisions, EpisodeRow, Ending, InstanceRow, NextExecution, RuntimeStatus } from './store';
-
-export interface ActivityTask {
-  kind: 'activity';
-  id: number;
-  name: string;
-  input: string;
-  /** The id of the first attempt, when the activity is retried. */
-  root: number | undefined;
-  /** Its result is queued; a second one is ignored. */
-  completed: boolean;
-}
-
-export interface TimerTask {
-  kind: 'timer';
-  id: number;
-  fireAt: string;
-  created: string;
-  hop: boolean;
-  completed: boolean;
-  handle?: NodeJS.Timeout;
-}
-
-/** A sub-orchestration. */
-export interface ChildTask {
-  kind: 'child';
-  id: number;
-  name: string;
-  version: string | null;
-  input: string | null;
-  /** The id of its instance. */
-  child: string;
-  root: number | undefined;
-  completed: boolean;
-}
-
-export type OpenTask = ActivityTask | ChildTask | TimerTask;
-
-type RetriedTask = Extract<NewTask, { kind: 'activity' }> | NewChild;
-
-/** How far the retries of one activity or sub-orchestration are. */
-export interface Retries {
-  task: RetriedTask;
-  policy: RetryPolicy;
-  failures: number;
-  /** Unix milliseconds. */
-  firstAt: number;
-}
+import type { Execution } from './history';
+import type { Ending, InstanceRow, NextExecution, RuntimeStatus } from './schema';
+import type { OpenTask, Retries } from './tasks';
 
 /** An event that waits for the next episode. */
 export interface Incoming {
@@ -113,7 +65,7 @@ export class Instance implements Execution {
   warned = new Set<string>();
   /** How often in a row its worker was lost in an episode. */
   losses = 0;
-  readonly whenEnded = new Set<() => void>();
+  private readonly waiters = new Set<() => void>();
 
   constructor(row: InstanceRow, durable: boolean) {
     this.durable = durable;
@@ -190,126 +142,31 @@ export class Instance implements Execution {
     if (this.warned.size > MAX_REMEMBERED_WARNINGS) this.warned.clear();
   }
 
+  /** Resolves when it is released, or after so many milliseconds. */
+  untilEnded(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timeout);
+        this.waiters.delete(done);
+        resolve();
+      };
+      const timeout = setTimeout(done, milliseconds);
+      this.waiters.add(done);
+    });
+  }
+
+  /** Gives up what it has open: it has ended, or its engine is stopped. */
+  release(): void {
+    for (const task of this.open.values()) if (task.kind === 'timer') clearTimeout(task.handle);
+    this.open.clear();
+    this.queue = [];
+    for (const resolve of this.waiters) resolve();
+  }
+
   /** Ids of the timers that could still be cancelled. */
   openTimers(): number[] {
     const ids: number[] = [];
     for (const task of this.open.values()) if (task.kind === 'timer' && !task.completed) ids.push(task.id);
     return ids;
-  }
-}
-
-/** Delay before the next attempt in milliseconds; undefined when the platform gives up without saying so. */
-export function retryDelay(retries: Retries, now: number): number | undefined {
-  const { policy, failures, firstAt } = retries;
-  // After the last attempt the platform creates a timer too, which fires at once.
-  if (failures >= policy.maxAttempts) return 0;
-  if (policy.timeout !== null && now - firstAt > policy.timeout) return undefined;
-  const delay = policy.first * policy.backoff ** (failures - 1);
-  const capped = Math.min(delay, policy.maxInterval ?? Number.POSITIVE_INFINITY, MAX_DELAY_MS);
-  return Number.isFinite(capped) ? Math.max(0, Math.round(capped)) : MAX_DELAY_MS;
-}
-
-/** Ten years: far beyond any use, near enough for every date. */
-const MAX_DELAY_MS = 10 * 365 * 24 * 3_600_000;
-
-/** The open task that the first or next attempt of an activity or sub-orchestration makes. */
-export function attempt(instance: Instance, task: NewTask, at: string): ActivityTask | ChildTask | undefined {
-  if (task.kind === 'activity' || task.kind === 'child') {
-    const { id, retry: policy } = task;
-    if (policy) instance.retries.set(id, { task, policy, failures: 0, firstAt: stampToMillis(at) });
-    return openTask(instance, task, id, policy ? id : undefined);
-  }
-  const retries = task.kind === 'retryAttempt' ? instance.retries.get(task.root) : undefined;
-  if (!retries || task.kind !== 'retryAttempt') return undefined;
-  return openTask(instance, retries.task, task.id, task.root);
-}
-
-function openTask(
-  instance: Instance,
-  task: RetriedTask,
-  id: number,
-  root: number | undefined,
-): ActivityTask | ChildTask {
-  const { name } = task;
-  if (task.kind === 'activity')
-    return { kind: 'activity', id, name, input: task.input, root, completed: false };
-  const { input, version = null, instanceId: child = `${instance.execution}:${id}` } = task;
-  return { kind: 'child', id, name, version, input, child, root, completed: false };
-}
-
-/** Adds to an instance what one of its episodes scheduled. `events` are the episode's own. */
-export function applyScheduled(instance: Instance, decisions: Decisions, events: HistoryEvent[]): OpenTask[] {
-  const added: OpenTask[] = [];
-  const byId = new Map(decisions.tasks.map((task) => [task.id, task]));
-  for (const event of events) {
-    const task = byId.get(event.EventId);
-    if (!task) continue;
-    const { TaskScheduled, SubOrchestrationInstanceCreated } = EventType;
-    if (event.EventType === TaskScheduled || event.EventType === SubOrchestrationInstanceCreated) {
-      const open = attempt(instance, task, event.Timestamp);
-      if (open) added.push(open);
-    } else if (event.EventType === EventType.TimerCreated) {
-      const hop = task.kind === 'timer' && task.hop === true;
-      const { FireAt: fireAt = event.Timestamp, Timestamp: created } = event;
-      added.push({ kind: 'timer', id: event.EventId, fireAt, created, hop, completed: false });
-    }
-  }
-  for (const task of added) instance.open.set(task.id, task);
-  for (const id of decisions.cancelled) closeTimer(instance, id);
-  instance.nextId = decisions.nextId;
-  return added.filter(({ id }) => instance.open.has(id));
-}
-
-export function closeTimer(instance: Instance, id: number): void {
-  const task = instance.open.get(id);
-  if (task?.kind !== 'timer') return;
-  clearTimeout(task.handle);
-  task.completed = true;
-  instance.open.delete(id);
-}
-
-/** Takes a completed task from the open ones and counts the failures of what is retried. */
-export function applyCompletion(instance: Instance, id: number, failed: boolean): void {
-  const task = instance.open.get(id);
-  instance.open.delete(id);
-  if (!task || task.kind === 'timer' || task.root === undefined) return;
-  const retries = instance.retries.get(task.root);
-  if (failed && retries) retries.failures++;
-  else instance.retries.delete(task.root);
-}
-
-export function isFailure({ EventType: type }: HistoryEvent): boolean {
-  return type === EventType.TaskFailed || type === EventType.SubOrchestrationInstanceFailed;
-}
-
-const SCHEDULING: readonly number[] = [
-  EventType.TaskScheduled,
-  EventType.SubOrchestrationInstanceCreated,
-  EventType.TimerCreated,
-];
-
-/** Follows which ids a rewind took from the history, and which of them were given anew since. */
-function applyRewound(instance: Instance, events: HistoryEvent[]): void {
-  for (const { EventType: type, EventId: id } of events) {
-    if (SCHEDULING.includes(type)) instance.again.delete(id);
-    if (type !== EventType.GenericEvent) continue;
-    instance.rewound = true;
-    // The end of the failed run has the next id, which no task has had.
-    if (id >= 0 && id < instance.nextId) instance.again.add(id);
-  }
-}
-
-/** Brings an instance back to where its stored episodes left it. */
-export function restore(instance: Instance, rows: EpisodeRow[]): void {
-  for (const row of rows) {
-    const events = JSON.parse(`[${row.events}]`) as HistoryEvent[];
-    for (const event of events) {
-      const id = event.TaskScheduledId ?? event.TimerId;
-      if (id !== undefined) applyCompletion(instance, id, isFailure(event));
-    }
-    if (row.decisions !== null) applyScheduled(instance, JSON.parse(row.decisions) as Decisions, events);
-    applyRewound(instance, events);
-    instance.episodes++;
-    instance.updated = row.started;
   }
 }

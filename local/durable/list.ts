@@ -2,7 +2,7 @@ import { flag, json, problem, type Answer, type DurableRequest } from './answer'
 import type { DurableEngine } from './engine';
 import type { ListQuery } from './query';
 import { statusJson } from './status';
-import type { RuntimeStatus } from './store';
+import type { RuntimeStatus } from './schema';
 
 /** https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-instance-management#query-instances */
 const DEFAULT_PAGE = 100;

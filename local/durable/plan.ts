@@ -12,12 +12,16 @@ import {
   type HistoryEvent,
 } from './history';
 import { findDifference } from './determinism';
-import { attempt, retryDelay, type Instance, type OpenTask } from './instance';
+import type { Instance } from './instance';
 import type { ContinueAsNew, EpisodeMessage, EpisodeReply, NewTask } from './runner';
+import { attempt, retryDelay, type OpenTask, type TimerTask } from './tasks';
 import type { VersionSettings } from './versions';
-import type { Decisions, Ending, EpisodeRow, NextExecution } from './store';
+import type { Decisions, Ending, EpisodeRow, NextExecution } from './schema';
 
 type State = Extract<EpisodeReply, { kind: 'state' }>;
+
+/** An instance that is held open for less is not worth a warning. */
+const MENTIONED_WAIT_MS = 1_000;
 
 /** What one episode adds to an instance, ready to be written in one piece. */
 export interface Plan {
@@ -94,7 +98,7 @@ export class Planner {
     const { tasks, cancelled, nextId } = reply;
     const hasDecisions = tasks.length > 0 || nextId !== instance.nextId || cancelled.length > 0;
     const decisions = hasDecisions ? { tasks, cancelled, nextId } : null;
-    const ending = this.ending(instance, reply, added);
+    const ending = this.ending(instance, reply, added, completed);
     const plan = { started, events: events.join(','), decisions, added, custom: reply.customStatus };
     const { continueAsNew } = reply;
     if (ending?.status !== 'Completed' || !continueAsNew) return { ...plan, ending, completed };
@@ -172,7 +176,7 @@ export class Planner {
     return undefined;
   }
 
-  private ending(instance: Instance, reply: State, added: OpenTask[]): Ending | undefined {
+  private ending(instance: Instance, reply: State, added: OpenTask[], now: string): Ending | undefined {
     if (reply.error !== undefined) {
       return {
         status: 'Failed',
@@ -183,10 +187,23 @@ export class Planner {
     const gone = new Set(reply.cancelled);
     for (const { task } of instance.current) if (task) gone.add(task.id);
     // A timer that is neither fired nor cancelled holds its instance open.
-    const held = [...instance.open.values(), ...added].some(
-      ({ kind, id }) => kind === 'timer' && !gone.has(id),
+    const holding = [...instance.open.values(), ...added].filter(
+      (task): task is TimerTask => task.kind === 'timer' && !gone.has(task.id),
     );
-    return held ? undefined : { status: 'Completed', output: reply.output };
+    if (holding.length === 0) return { status: 'Completed', output: reply.output };
+    this.warnHeld(instance, reply, holding, now);
+    return undefined;
+  }
+
+  private warnHeld(instance: Instance, { continueAsNew }: State, timers: TimerTask[], now: string): void {
+    const latest = timers.reduce((ms, { fireAt }) => Math.max(ms, stampToMillis(fireAt)), 0);
+    if (latest - stampToMillis(now) < MENTIONED_WAIT_MS) return;
+    // Without the time for what continues as new: it would be another text each time.
+    const does = continueAsNew ? 'continues as new' : `ends at ${millisToStamp(latest)}`;
+    this.warn(instance, [
+      'It is done, but has timers that have neither fired nor been cancelled. As on the platform it stays Running and ' +
+        `${does} only when they have fired; cancel a timer that is not waited for any more.`,
+    ]);
   }
 
   private failure(instance: Instance, started: string, message: string): Plan {

@@ -1,5 +1,6 @@
 import { millisToStamp } from './clock';
-import { TERMINAL, type InstanceRow, type ListFilter, type RuntimeStatus, type Store } from './store';
+import { TERMINAL, type InstanceRow, type RuntimeStatus } from './schema';
+import type { ListFilter, Store } from './store';
 
 /** How {@link listPage} filters; times in Unix milliseconds. */
 export interface ListQuery {

@@ -1,6 +1,8 @@
-import { EventType, genericEvent, type HistoryEvent } from './history';
-import { Instance, isFailure, restore } from './instance';
-import type { EpisodeRow, InstanceRow, Store } from './store';
+import { EventType, genericEvent, isFailure, type HistoryEvent } from './history';
+import { Instance } from './instance';
+import { restore } from './recovery';
+import type { EpisodeRow, InstanceRow } from './schema';
+import type { Store } from './store';
 
 /** A failed instance as it is to go on, while that is not yet on disk. */
 export interface Revival {

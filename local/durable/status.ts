@@ -1,7 +1,6 @@
 import { toSeconds } from './clock';
-import { EventType, generationOf, type HistoryEvent } from './history';
-import { isFailure } from './instance';
-import { TERMINAL, type EpisodeRow, type InstanceRow } from './store';
+import { EventType, generationOf, isFailure, type HistoryEvent } from './history';
+import { TERMINAL, type EpisodeRow, type InstanceRow } from './schema';
 
 export interface StatusOptions {
   showInput: boolean;

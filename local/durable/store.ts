@@ -1,59 +1,15 @@
 import type { StatementSync } from 'node:sqlite';
 import type { Database } from '../shared/database';
-import type { NewTask } from './runner';
-import type { Execution } from './history';
-
-/** https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-instance-management#query-instances */
-export type RuntimeStatus = 'Pending' | 'Running' | 'Suspended' | 'Completed' | 'Failed' | 'Terminated';
-
-export const TERMINAL: readonly RuntimeStatus[] = ['Completed', 'Failed', 'Terminated'];
-
-/** One row of `instances`. Texts in JSON where {@link Execution} says so, and in `output` and `custom`. */
-export interface InstanceRow extends Execution {
-  seq: number;
-  status: RuntimeStatus;
-  output: string | null;
-  custom: string | null;
-  updated: string;
-}
-
-/** What an episode decided, beside its events: enough to go on after a restart. */
-export interface Decisions {
-  tasks: NewTask[];
-  cancelled: number[];
-  nextId: number;
-}
-
-export interface EpisodeRow {
-  /** Timestamp of the episode's OrchestratorStarted. */
-  started: string;
-  /** The episode's further events, joined by commas. */
-  events: string;
-  /** {@link Decisions} as JSON, or null when there are none. */
-  decisions: string | null;
-}
-
-export interface InboxRow {
-  seq: number;
-  instance: number;
-  event: string;
-  /** The sub-orchestration that the event ends; null for what came from outside. */
-  task: number | null;
-}
-
-export interface Ending {
-  status: RuntimeStatus;
-  output: string | null;
-}
-
-/** An execution that takes the place of another one under the same id. */
-export interface NextExecution {
-  execution: string;
-  /** JSON text. */
-  input: string | null;
-  carried: string;
-  created: string;
-}
+import {
+  createTables,
+  TERMINAL,
+  type Ending,
+  type EpisodeRow,
+  type InboxRow,
+  type InstanceRow,
+  type NextExecution,
+  type RuntimeStatus,
+} from './schema';
 
 export interface ListFilter {
   from: string;
@@ -72,49 +28,6 @@ export interface EndedFilter {
   statuses: readonly RuntimeStatus[];
 }
 
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS instances (
-    seq INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    name TEXT NOT NULL,
-    execution TEXT NOT NULL,
-    version TEXT,
-    input TEXT,
-    generation INTEGER NOT NULL,
-    created TEXT NOT NULL,
-    status TEXT NOT NULL,
-    output TEXT,
-    custom TEXT,
-    updated TEXT NOT NULL,
-    carried TEXT,
-    parent TEXT,
-    source TEXT
-  ) STRICT;
-  CREATE TABLE IF NOT EXISTS episodes (
-    instance INTEGER NOT NULL,
-    episode INTEGER NOT NULL,
-    started TEXT NOT NULL,
-    events TEXT NOT NULL,
-    decisions TEXT,
-    PRIMARY KEY (instance, episode)
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS inbox (
-    seq INTEGER PRIMARY KEY,
-    instance INTEGER NOT NULL,
-    event TEXT NOT NULL,
-    task INTEGER
-  ) STRICT;
-  CREATE INDEX IF NOT EXISTS inbox_by_instance ON inbox (instance);
-`;
-
-/** Columns that stores of earlier versions lack. */
-const ADDED_COLUMNS = [
-  { table: 'instances', column: 'carried', type: 'TEXT' },
-  { table: 'instances', column: 'parent', type: 'TEXT' },
-  { table: 'instances', column: 'source', type: 'TEXT' },
-  { table: 'inbox', column: 'task', type: 'INTEGER' },
-];
-
 const LIVE = `status NOT IN (${TERMINAL.map((status) => `'${status}'`).join(',')})`;
 
 /**
@@ -127,12 +40,7 @@ export class Store {
   private readonly statements = new Map<string, StatementSync>();
 
   constructor(readonly database: Database) {
-    database.db.exec(SCHEMA);
-    const columns = database.db.prepare('SELECT name FROM pragma_table_info(?)');
-    for (const { table, column, type } of ADDED_COLUMNS) {
-      if (columns.all(table).some(({ name }) => name === column)) continue;
-      database.db.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
-    }
+    createTables(database.db);
   }
 
   private sql(text: string): StatementSync {

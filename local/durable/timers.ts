@@ -1,6 +1,7 @@
 import { stampToMillis, type Clock } from './clock';
 import { timerFired } from './history';
-import type { Incoming, Instance, TimerTask } from './instance';
+import type { Incoming, Instance } from './instance';
+import type { TimerTask } from './tasks';
 
 /** The longest that `setTimeout` can wait is 2^31 - 1 ms (https://nodejs.org/api/timers.html). */
 const LONGEST_WAIT_MS = 2 ** 31 - 1;

@@ -1,7 +1,7 @@
-import { rmSync } from 'node:fs';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import {
   createDurableHttp,
   createEpisodeRunner,
@@ -116,6 +116,17 @@ export class GatedRunner extends InProcessRunner {
     await this.gates.get(id);
     this.waiting--;
     return super.runEpisode(name, id, message);
+  }
+}
+
+const PATIENCE_MS = 10_000;
+
+/** Looks again and again whether something has come about; throws when it does not in ten seconds. */
+export async function until(condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MS;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`It has not come about: ${condition.toString()}`);
+    await setImmediate();
   }
 }
 

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { openEngine } from '../../../local/durable';
 import { loadSdk } from '../../support/durable-sdk';
-import { GatedRunner, InProcessRunner, startTestHost, type TestHost } from '../../support/durable-host';
+import {
+  GatedRunner,
+  InProcessRunner,
+  startTestHost,
+  until,
+  type TestHost,
+} from '../../support/durable-host';
 
 const df = loadSdk();
 const PATIENCE_MS = 20_000;
@@ -31,11 +37,6 @@ df.app.orchestration('Collect', function* (context) {
   if (seen.length < 3) context.df.continueAsNew(seen);
   return seen;
 });
-
-/** Resolves when the condition holds after an episode. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
-}
 
 async function ended(host: TestHost, id: string) {
   await host.engine.whenEnded(id, PATIENCE_MS);

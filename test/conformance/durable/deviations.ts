@@ -9,9 +9,18 @@ export interface HttpDeviation {
   /** Only when generators are kept. */
   onlyKept?: true;
   ours:
-    | { status: number; runtimeStatus?: string; events?: string[]; output?: unknown }
+    | {
+        status: number;
+        runtimeStatus?: string;
+        events?: string[];
+        output?: unknown;
+        /** The ids that a list has. */
+        instances?: string[];
+      }
     /** The events of tasks that ran side by side come in any order. */
     | 'historyInAnyOrder';
+  /** What is done after it, so that the exchanges that follow meet what they met on the platform. */
+  afterwards?: 'hubIsEmptied';
   reason: string;
 }
 
@@ -36,6 +45,9 @@ const NOT_CALLED =
 const AFTER_RESUME =
   'While an instance is suspended its events wait; the history shows them after it was resumed.';
 
+const ENDED_ONLY =
+  'Purging by a filter leaves instances that have not ended, whatever the filter. The platform removes those too, and ' +
+  'with `runtimeStatus=Running` forgets the rest of the filter.';
 const NO_ENTITIES =
   'Entities are not supported yet: requests for them are answered 501, and orchestrators that use them fail with a text.';
 const NO_CALL_HTTP = '`callHttp` is not supported yet: an orchestrator that uses it fails with a text.';
@@ -99,6 +111,20 @@ export const httpDeviations: HttpDeviation[] = [
     label: '[pending] status after terminate',
     ours: { status: 200, runtimeStatus: 'Terminated' },
     reason: AT_ONCE,
+  },
+  { scenario: '15-purge', label: 'Running only', ours: { status: 404 }, reason: ENDED_ONLY },
+  {
+    scenario: '15-purge',
+    label: 'list after',
+    ours: {
+      status: 200,
+      instances: [
+        ...['c0', 'c1', 'c2', 'c3', 'c4', 's0', 't0', 'w0'].map((n) => `lstmwr6xr37-${n}`),
+        'othermwr6xr37',
+      ],
+    },
+    afterwards: 'hubIsEmptied',
+    reason: ENDED_ONLY,
   },
   ...[
     'GET unknown entity',

@@ -98,6 +98,11 @@ test('by id all rows go, too, and an id can be used again', async () => {
   expect(host.engine.find('done')).toMatchObject({ status: 'Completed' });
 });
 
+test('of two at once one finds nothing', async () => {
+  const outcomes = await Promise.all([host.engine.purge('done'), host.engine.purge('done')]);
+  expect(outcomes).toEqual([{ outcome: 'purged' }, { outcome: 'notFound' }]);
+});
+
 test('more are removed than go into one write', async () => {
   const ids = Array.from({ length: 250 }, (_, n) => `many-${n}`);
   await Promise.all(ids.map((id) => host.engine.startInstance({ name: 'Waiter', id, input: null })));

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { openEngine } from '../../../local/durable';
 import { functions, loadSdk } from '../../support/durable-sdk';
-import { GatedRunner, InProcessRunner, startTestHost, type TestHost } from '../../support/durable-host';
+import {
+  GatedRunner,
+  InProcessRunner,
+  startTestHost,
+  until,
+  type TestHost,
+} from '../../support/durable-host';
 
 const df = loadSdk();
 const PATIENCE_MS = 20_000;
@@ -36,10 +42,6 @@ df.app.orchestration('Impatient', function* (context) {
   durable.continueAsNew(2);
   return undefined;
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
-}
 
 async function ended(host: Pick<TestHost, 'engine'>, id: string) {
   await host.engine.whenEnded(id, PATIENCE_MS);
