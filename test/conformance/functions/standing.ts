@@ -18,6 +18,6 @@ export const standing: Standing = {
   notImplemented: [
     'Output bindings other than HTTP, Event Hubs, Cosmos DB and blob',
     "the fields of a trigger's body",
-    '`AllVersionsAndDeletes`',
+    'physical ranges that split while they are read',
   ],
 };
