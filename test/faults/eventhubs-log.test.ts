@@ -207,3 +207,31 @@ test('a second endpoint cannot be fooled by a half-made segment', async () => {
   await fill(1, 10);
   expect(await readAll()).toHaveLength(20);
 });
+
+test('an error when an old segment is closed does not lead events into it again', async () => {
+  await fill(1, 10);
+  const { lastEnqueuedOnUtc } = await endpoint.producer().getPartitionProperties('0');
+  while (Date.now() <= lastEnqueuedOnUtc.getTime() + 1) await new Promise((resolve) => setImmediate(resolve));
+  await endpoint.stop();
+  // The first time it is closed by the check at the start, the second time because all of it has expired.
+  await endpoint.start({ retentionMs: 1, files: filesThatFailToClose('0000000000000000.log', 2) });
+  await endpoint.producer().sendBatch([{ body: { id: 'after' } }], { partitionId: '0' });
+  await endpoint.stop();
+  await endpoint.start();
+  expect((await readAll()).map(idOf)).toContain('after');
+});
+
+function filesThatFailToClose(name: string, time: number): Files {
+  let closed = 0;
+  return {
+    ...realFiles,
+    open: async (path) => {
+      const file = await realFiles.open(path);
+      const close = async (): Promise<void> => {
+        await file.close();
+        if (path.endsWith(name) && ++closed === time) throw new Error('EIO: i/o error, close');
+      };
+      return { ...file, close };
+    },
+  };
+}
