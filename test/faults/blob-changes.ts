@@ -53,13 +53,14 @@ export interface BlobContext {
 
 type BlobStep = (context: BlobContext) => Change<BlobState> | undefined;
 
-function leaseIdOf({ blob }: BlobState): { readonly leaseId?: string } {
-  return blob?.leaseId === undefined ? {} : { leaseId: blob.leaseId };
+/** The condition under which something may be changed. */
+export function leaseIdOf(held: { readonly leaseId?: string } | undefined): { readonly leaseId?: string } {
+  return held?.leaseId === undefined ? {} : { leaseId: held.leaseId };
 }
 
 const upload = ({ client, state, random }: BlobContext): Change<BlobState> => {
   const [data, metadata] = [someContent(random), someMetadata(random)];
-  const conditions = leaseIdOf(state);
+  const conditions = leaseIdOf(state.blob);
   return {
     next: { blob: { content: data, metadata, ...conditions }, staged: {} },
     send: () => client.upload(data, data.length, { metadata, conditions }),
@@ -70,7 +71,7 @@ const stageBlock: BlobStep = ({ client, state, source, random }) => {
   const count = Object.keys(state.staged).length;
   if (count === MAX_STAGED) return undefined;
   const id = Buffer.from(`block-${count}`).toString('base64');
-  const conditions = leaseIdOf(state);
+  const conditions = leaseIdOf(state.blob);
   const from = random.integer(0, 1) === 0 ? source : undefined;
   const data = from?.content ?? someContent(random);
   return {
@@ -86,7 +87,7 @@ const commitBlocks: BlobStep = ({ client, state, random }) => {
   const ids = Object.keys(state.staged);
   if (ids.length === 0) return undefined;
   const metadata = someMetadata(random);
-  const conditions = leaseIdOf(state);
+  const conditions = leaseIdOf(state.blob);
   return {
     next: {
       blob: { content: Buffer.concat(Object.values(state.staged)), metadata, ...conditions },
@@ -99,7 +100,7 @@ const commitBlocks: BlobStep = ({ client, state, random }) => {
 const copy: BlobStep = ({ client, state, source, random }) => {
   if (!source) return undefined;
   const metadata = someMetadata(random);
-  const conditions = leaseIdOf(state);
+  const conditions = leaseIdOf(state.blob);
   const options = { metadata, conditions };
   const isPut = random.integer(0, 1) === 0;
   return {
@@ -114,7 +115,7 @@ const copy: BlobStep = ({ client, state, source, random }) => {
 const setMetadata: BlobStep = ({ client, state, random }) => {
   if (!state.blob) return undefined;
   const metadata = someMetadata(random);
-  const conditions = leaseIdOf(state);
+  const conditions = leaseIdOf(state.blob);
   return {
     next: { ...state, blob: { ...state.blob, metadata } },
     send: () => client.setMetadata(metadata, { conditions }),
@@ -143,7 +144,7 @@ const lease: BlobStep = ({ client, state, random }) => {
 const deleteBlob: BlobStep = ({ client, state }) =>
   state.blob && {
     next: { staged: {} },
-    send: () => client.delete({ conditions: leaseIdOf(state) }),
+    send: () => client.delete({ conditions: leaseIdOf(state.blob) }),
   };
 
 /** Those named more often happen more often. */
@@ -178,7 +179,7 @@ export function changeContainer(
     return { next, send: () => client.create({ metadata }) };
   }
   const { leaseId, ...free } = state;
-  const conditions = leaseId === undefined ? {} : { leaseId };
+  const conditions = leaseIdOf(state);
   const id = randomUUID();
   const permissions = random.pick(['r', 'rw', 'rl']);
   const expiresOn = new Date(Date.now() + SAS_LIFE_MS);

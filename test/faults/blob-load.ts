@@ -15,6 +15,7 @@ import {
   type Change,
   changeBlob,
   changeContainer,
+  leaseIdOf,
   type ContainerState,
 } from './blob-changes';
 
@@ -118,6 +119,15 @@ export class BlobLoad {
     const reasons = ends.map((end) => (end.status === 'rejected' ? (end.reason as RestError) : undefined));
     // What a killed process leaves unanswered has no status.
     expect(reasons.filter((reason) => reason?.statusCode !== undefined)).toEqual([]);
+  }
+
+  /** Deletes everything, after a check. */
+  async clear(service: BlobServiceClient): Promise<void> {
+    for (const { container } of this.writers) {
+      const { name, acknowledged } = container;
+      if (acknowledged) await service.deleteContainer(name, { conditions: leaseIdOf(acknowledged) });
+    }
+    await service.deleteContainer(CONTAINER);
   }
 
   /** Everything that was acknowledged is there, and nothing is half there. */

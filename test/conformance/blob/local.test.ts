@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import { BlobSASPermissions } from '@azure/storage-blob';
 import { content, onEachBackend, refusal } from './backends';
@@ -144,6 +145,37 @@ onEachBackend(
       const data = content(100_000);
       await blob.upload(data, data.length);
       expect((await blob.downloadToBuffer()).equals(data)).toBe(true);
+    });
+
+    test('holds the content of a blob against x-ms-blob-content-md5, and takes that over Content-MD5', async () => {
+      const blob = blobOf('two-checksums');
+      const expiresOn = new Date(Date.now() + 3_600_000);
+      const url = await blob.generateSasUrl({ permissions: BlobSASPermissions.parse('w'), expiresOn });
+      const md5 = (text: string) => createHash('md5').update(text).digest('base64');
+      const put = async (checksums: Record<string, string>) =>
+        (
+          await fetch(url, {
+            method: 'PUT',
+            body: 'body',
+            headers: { 'x-ms-blob-type': 'BlockBlob', ...checksums },
+          })
+        ).status;
+      expect(await put({ 'content-md5': md5('body'), 'x-ms-blob-content-md5': md5('other') })).toBe(400);
+      expect(await put({ 'content-md5': md5('other') })).toBe(400);
+      expect(await blob.exists()).toBe(false);
+      expect(await put({ 'content-md5': md5('other'), 'x-ms-blob-content-md5': md5('body') })).toBe(201);
+      expect((await blob.getProperties()).contentMD5).toEqual(
+        new Uint8Array(Buffer.from(md5('body'), 'base64')),
+      );
+    });
+
+    test('keeps metadata beyond ASCII, whatever encoding the client signs', async () => {
+      const metadata = { text: 'Zürich' };
+      const blob = blobOf('beyond-ascii');
+      await blob.upload('x', 1, { metadata });
+      expect((await blob.getProperties()).metadata).toEqual(metadata);
+      await blob.upload(Buffer.from('x'), 1, { metadata });
+      expect((await blob.getProperties()).metadata).toEqual(metadata);
     });
 
     test('refuses a body larger than a list of blocks can be', async () => {
