@@ -74,6 +74,7 @@ async function withService<T>(
 
 const WRITERS = 8;
 const CRASHES = 3;
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 test.each([
   ['is killed', {}],
@@ -115,6 +116,25 @@ test('a stop in good order keeps everything too', async () => {
   expect((await second.container.getProperties()).metadata).toEqual({ kept: 'yes' });
   expect((await second.container.getBlobClient('x').getProperties()).metadata).toEqual({ a: '1' });
   await stopChild(second.child);
+});
+
+test('blocks that nobody commits for a week are removed at a start', async () => {
+  await withService((container) =>
+    container.getBlockBlobClient('x').stageBlock('AAAA', content(100_000), 100_000),
+  );
+  for (const [days, answer, files] of [
+    [6, 'no refusal', 1],
+    [8, '404 BlobNotFound', 0],
+  ] as const) {
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + days * DAY_MS);
+    const service = await startBlob({ dataDir, port: 0, account, key });
+    // Requests carry the time as it is.
+    clock.mockRestore();
+    const blob = serviceAt(service.port).getContainerClient(CONTAINER).getBlockBlobClient('x');
+    expect(await refusal(blob.getBlockList('uncommitted'))).toBe(answer);
+    await service.dispose();
+    expect(await readdir(join(dataDir, 'content'))).toHaveLength(files);
+  }
 });
 
 describe('when the disk is full', () => {

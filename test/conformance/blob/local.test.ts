@@ -130,6 +130,22 @@ onEachBackend(
       });
     });
 
+    test('says which ways to sign it does not know', async () => {
+      const { container } = context();
+      const refused = async (search: string, authorization?: string): Promise<string> => {
+        const headers = authorization ? { authorization, 'x-ms-date': new Date().toUTCString() } : {};
+        const reply = await fetch(`${container.url}/x?${search}`, { headers });
+        expect(reply.status).toBe(403);
+        return reply.text();
+      };
+      for (const scheme of ['Bearer x', 'SharedKeyLite account:x'])
+        expect(await refused('', scheme)).toContain('Only SharedKey of this account, and SAS');
+      const sas = 'sv=2021-12-02&se=2099-01-01&sp=r&sig=AAAA';
+      expect(await refused(`${sas}&sr=b&skoid=x`)).toContain('A user delegation SAS is not implemented');
+      for (const resource of ['d', 'bs', 'bv'])
+        expect(await refused(`${sas}&sr=${resource}`)).toContain('Only sr=b and sr=c are implemented');
+    });
+
     test('forgets an upload whose client went away', async () => {
       const blob = blobOf('abandoned');
       const expiresOn = new Date(Date.now() + 3_600_000);
