@@ -3,7 +3,7 @@ import { fail, failed, type Failure } from './errors';
 import { MAX_METADATA_SIZE } from './limits';
 import type { BlobRequest, HeaderValues } from './protocol';
 import type { Store } from './store/store';
-import type { BlobProperties, BlobRecord, ContainerRecord, Metadata } from './store/tables';
+import type { BlobProperties, BlobRecord, ContainerRecord, Metadata } from './store/records';
 import { checkRead, readConditions } from './conditions';
 import { refuseRead } from './lease';
 

@@ -1,7 +1,7 @@
 import { metadataHeaders } from './inputs';
 import { leaseHeaders } from './lease';
 import { stateHeaders, type HeaderValues } from './protocol';
-import type { BlobRecord } from './store/tables';
+import type { BlobRecord } from './store/records';
 
 /** The headers that Get Blob and Get Blob Properties have in common. */
 export function blobHeaders(blob: BlobRecord, now: number): HeaderValues {

@@ -83,6 +83,7 @@ export interface RheaConnection extends Connection {
   accept(socket: Socket): RheaConnection;
   input(chunk: Buffer): void;
   _process(): void;
+  _register(): void;
 }
 
 /** Deliveries that can be unsettled in a session: rhea's buffer size. No disposition spans more. */
@@ -224,4 +225,11 @@ export function room(sender: RheaSender): number {
   const { outgoing } = sender.session as RheaSession;
   const pending = outgoing.next_delivery_id - outgoing.next_pending_delivery;
   return Math.min(sender.credit - pending, outgoing.available());
+}
+
+/** Answers a drain: gives back the credit of a link that has nothing more to send. */
+export function endDrain(sender: RheaSender): void {
+  sender.set_drained(true);
+  // rhea only notes it; outside of its own input nothing would be written.
+  (sender.connection as RheaConnection)._register();
 }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type Container, type EventContext, type link, message as codec, type Message, types } from 'rhea';
+import { type Container, type EventContext, type link, message as codec, type Message } from 'rhea';
 import { log } from '../shared/log';
 import { publishTarget, receiveSource } from './address';
 import {
@@ -14,15 +14,16 @@ import {
   type RheaSession,
 } from './amqp';
 import { Claims } from './cbs';
-import { type Condition, refusal, type Refusal } from './conditions';
+import { refusal, type Refusal } from './conditions';
 import type { Intake } from './intake';
 import { MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, MIN_PEER_FRAME_BYTES } from './limits';
 import { asksForNumbering, claimRequest, offerClaim, offerTracking, readerOptions } from './link-terms';
-import { type Answer, answerManagement } from './management';
+import { answerManagement } from './management';
 import type { Namespace } from './namespace';
 import { startOf } from './position';
 import { type Destination, Publisher, type Published } from './publisher';
 import { Reader } from './reader';
+import { reply } from './reply';
 import type { SharedAccessKey } from './sas';
 
 const CBS = '$cbs';
@@ -32,16 +33,6 @@ const REQUEST_CREDIT = 100;
 const DROP_GRACE_MS = 1_000;
 /** `setTimeout` takes no more. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-
-/** `status-code` of a refused request, as the SDKs map it back to a condition. */
-const STATUS: Partial<Record<Condition, number>> = {
-  'amqp:unauthorized-access': 401,
-  'amqp:not-found': 404,
-  'amqp:not-implemented': 501,
-  'amqp:resource-limit-exceeded': 403,
-  'com.microsoft:argument-error': 400,
-  'com.microsoft:argument-out-of-range': 400,
-};
 
 /** A link to an entity, and the reader if it is one on which the client receives. */
 interface OpenLink {
@@ -192,27 +183,7 @@ export class ClientConnection {
         ? this.claims.put(request, Date.now())
         : answerManagement(request, this.shared.namespace, (path) => this.claims.allow(path, Date.now()));
     if (node === CBS) this.watchExpiry();
-    this.reply(request, answer, node === CBS ? 202 : 200);
-  }
-
-  private reply(request: Message, answer: Answer, success: number): void {
-    const sender = this.connection.find_sender(
-      (candidate: link) =>
-        candidate.name === request.reply_to || candidate.target?.address === request.reply_to,
-    ) as RheaSender | undefined;
-    if (!sender || sender.credit <= 0) return;
-    const isRefused = 'condition' in answer;
-    const code = isRefused ? (STATUS[answer.condition] ?? 500) : success;
-    const description = isRefused ? answer.description : success === 200 ? 'OK' : 'Accepted';
-    sender.send({
-      correlation_id: request.message_id,
-      application_properties: {
-        'status-code': types.wrap_int(code),
-        'status-description': description,
-        ...(isRefused ? { 'error-condition': types.wrap_symbol(answer.condition) } : {}),
-      },
-      body: isRefused ? null : (answer.body ?? null),
-    });
+    reply(this.connection, request, answer, node === CBS ? 'Accepted' : 'OK');
   }
 
   // --- links on which clients receive ---

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { log } from '../shared/log';
-import { type RheaSender, room } from './amqp';
+import { endDrain, type RheaSender, room } from './amqp';
 import { refusal, type Refusal } from './conditions';
 import { withDeliveryAnnotations } from './event';
 import { MAX_SOCKET_BACKLOG_BYTES } from './limits';
@@ -123,7 +123,7 @@ export class Reader implements Competitor {
     if (cursor.sequenceNumber < this.partition.nextSequenceNumber) return true;
     if (this.isDraining) {
       this.isDraining = false;
-      this.sender.set_drained(true);
+      endDrain(this.sender);
     }
     return false;
   }

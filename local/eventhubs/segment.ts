@@ -255,3 +255,23 @@ export class Segment {
     return from + at;
   }
 }
+
+/** A new segment, durable under its name before it takes a record. */
+export async function createSegment(
+  folder: string,
+  files: Files,
+  start: Start,
+): Promise<{ segment: Segment; file: DurableFile }> {
+  const segment = new Segment(folder, start, files);
+  const file = await files.open(segment.path);
+  try {
+    await file.truncate(0);
+    await file.write([encodeStart(start)], 0);
+    await file.datasync();
+    await files.syncFolder(folder);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  return { segment, file };
+}

@@ -1,4 +1,4 @@
-import { ChangeFeedStartFrom } from '@azure/cosmos';
+import { ChangeFeedMode, ChangeFeedStartFrom } from '@azure/cosmos';
 import type {
   ChangeFeedIteratorOptions,
   ChangeFeedIteratorResponse,
@@ -7,7 +7,8 @@ import type {
   FeedRange,
 } from '@azure/cosmos';
 import type { FeedHttpClient, RawChanges } from './cosmos-feed-http';
-import type { FeedStart } from './cosmos-options';
+import type { CosmosTrigger } from './cosmos-options';
+import { changeFeedItems } from './cosmos-versions';
 
 type Page = ChangeFeedIteratorResponse<unknown[]>;
 
@@ -28,7 +29,7 @@ export class ContainerGoneError extends Error {
   override readonly name = 'ContainerGoneError';
 }
 
-/** Reads the change feed of one range: the latest version of each item changed since a token. */
+/** Reads the change feed of one range: what has changed since a token. */
 export class FeedReader {
   private iterator: ChangeFeedPullModelIterator<unknown> | undefined;
 
@@ -39,8 +40,7 @@ export class FeedReader {
     /** Resource id of the container: one made anew under the same name has another. */
     private readonly rid: string,
     private readonly range: FeedRange,
-    private readonly start: FeedStart,
-    private readonly maxItems: number,
+    private readonly options: Pick<CosmosTrigger, 'mode' | 'start' | 'maxItems'>,
   ) {}
 
   /**
@@ -49,15 +49,19 @@ export class FeedReader {
    * @throws when the store does not answer.
    */
   async next(token: string | undefined): Promise<FeedPage> {
+    const { mode, maxItems } = this.options;
     this.iterator ??= this.container.items.getChangeFeedIterator({
-      maxItemCount: this.maxItems,
+      maxItemCount: maxItems,
+      changeFeedMode: ChangeFeedMode[mode],
       changeFeedStartFrom:
         token === undefined ? this.from() : ChangeFeedStartFrom.Continuation(this.composite(token)),
     });
     try {
       const page = (await this.iterator.readNext()) as Page;
-      const changes = page.statusCode === NOT_MODIFIED ? undefined : this.http.take(page.result[0]);
-      return { changes, token: this.etag(page) };
+      const token = this.etag(page);
+      if (page.statusCode === NOT_MODIFIED) return { changes: undefined, token };
+      const changes = this.http.take(page.result[0]);
+      return { changes: mode === 'LatestVersion' ? changes : changeFeedItems(changes), token };
     } catch (error) {
       this.reset();
       throw error;
@@ -70,9 +74,10 @@ export class FeedReader {
   }
 
   private from(): ChangeFeedIteratorOptions['changeFeedStartFrom'] {
-    if (this.start === 'now') return ChangeFeedStartFrom.Now(this.range);
-    if (this.start === 'beginning') return ChangeFeedStartFrom.Beginning(this.range);
-    return ChangeFeedStartFrom.Time(this.start, this.range);
+    const { start } = this.options;
+    if (start === 'now') return ChangeFeedStartFrom.Now(this.range);
+    if (start === 'beginning') return ChangeFeedStartFrom.Beginning(this.range);
+    return ChangeFeedStartFrom.Time(start, this.range);
   }
 
   /** The SDK's own token holds the etag, the range, and the container. */

@@ -1,5 +1,9 @@
 import type { Container, PartitionKeyRange } from '@azure/cosmos';
 import { statusOf } from './cosmos-errors';
+import type { FeedMode } from './cosmos-options';
+
+/** What stands in a lease for the mode of its feed. */
+const MODES = { LatestVersion: 'Incremental Feed', AllVersionsAndDeletes: 'Full-Fidelity Feed' } as const;
 
 /** A lease document, with the fields of the change feed processor's. */
 export interface LeaseDocument {
@@ -13,7 +17,7 @@ export interface LeaseDocument {
   Owner: string;
   /** When it was last written. */
   timestamp: string;
-  Mode: 'Incremental Feed';
+  Mode: (typeof MODES)[FeedMode];
   properties: Record<string, string>;
 }
 
@@ -70,13 +74,20 @@ export class Leases {
     /** Before the token of each range, in the ids of the documents. */
     private readonly prefix: string,
     private readonly owner: string,
+    private readonly mode: FeedMode,
   ) {}
 
-  /** The lease of a range; a new one begins at the token that `begin` gives. */
+  /**
+   * The lease of a range; a new one begins at the token that `begin` gives.
+   * @throws when it is the lease of a feed in the other mode, as the platform's does.
+   */
   async open(range: PartitionKeyRange, begin: () => Promise<string | undefined>): Promise<Lease> {
     const id = `${this.prefix}..${range.id}`;
     const existing = (await this.container.item(id, id).read<Stored>()).resource;
-    if (existing) return this.lease(existing);
+    if (existing) {
+      this.checkMode(existing);
+      return this.lease(existing);
+    }
     const document: LeaseDocument = {
       id,
       LeaseToken: range.id,
@@ -84,11 +95,18 @@ export class Leases {
       ContinuationToken: (await begin()) ?? null,
       Owner: this.owner,
       timestamp: new Date().toISOString(),
-      Mode: 'Incremental Feed',
+      Mode: MODES[this.mode],
       properties: {},
     };
     const { resource } = await this.container.items.create<LeaseDocument>(document);
     return this.lease(resource as Stored);
+  }
+
+  private checkMode({ id, Mode = MODES.LatestVersion }: Pick<Stored, 'id'> & Partial<Stored>): void {
+    const mode = MODES[this.mode];
+    if (Mode === mode) return;
+    const remedy = 'give the function another leaseContainerPrefix, or delete its leases';
+    throw new Error(`Switching ChangeFeedMode ${Mode} to ${mode} is not allowed (lease ${id}): ${remedy}`);
   }
 
   private lease(stored: Stored): Lease {

@@ -4,7 +4,7 @@ import { statusOf } from './cosmos-errors';
 import { ContainerGoneError, FeedReader, type FeedPage } from './cosmos-feed';
 import { FeedHttpClient } from './cosmos-feed-http';
 import { Leases, type Lease } from './cosmos-leases';
-import type { ContainerReference, CosmosTrigger, FeedStart } from './cosmos-options';
+import type { ContainerReference, CosmosTrigger } from './cosmos-options';
 import { Lifetime, LONGEST_STORE_PAUSE_MS, Outage, pauseAfter } from './lifetime';
 import type { Deliver } from './listeners';
 import { log } from '../shared/log';
@@ -85,13 +85,16 @@ export class CosmosListener {
     const ranges = await rangesOf(source);
     // The platform's ids hold the account's host and the resource ids, so that one container serves many feeds.
     const host = new URL(/AccountEndpoint=([^;]+)/i.exec(monitored.connectionString)?.[1] ?? '').hostname;
-    const documents = new Leases(store, `${leases.prefix}${host}_${databaseRid}_${rid}`, this.owner);
-    const start: FeedStart = this.wasMissing ? 'beginning' : this.trigger.start;
+    const { mode } = this.trigger;
+    const documents = new Leases(store, `${leases.prefix}${host}_${databaseRid}_${rid}`, this.owner, mode);
+    // All versions can be read from now on only.
+    const fromBeginning = this.wasMissing && mode === 'LatestVersion';
+    const options = { ...this.trigger, start: fromBeginning ? 'beginning' : this.trigger.start };
     const opened = ranges.map(async ({ range, feedRange }) => {
-      const reader = new FeedReader(source, clients.http, rid, feedRange, start, this.trigger.maxItems);
+      const reader = new FeedReader(source, clients.http, rid, feedRange, options);
       // "Now" is the moment at which the lease is made, not that of the first change.
       const lease = await documents.open(range, async () =>
-        start === 'now' ? (await reader.next(undefined)).token : undefined,
+        options.start === 'now' ? (await reader.next(undefined)).token : undefined,
       );
       reader.reset();
       return { id: range.id, reader, lease };

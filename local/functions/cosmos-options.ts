@@ -4,6 +4,9 @@ import type { BindingMetadata } from './protocol';
 /** Where a feed without a lease begins. */
 export type FeedStart = 'now' | 'beginning' | Date;
 
+/** https://learn.microsoft.com/azure/cosmos-db/change-feed-modes */
+export type FeedMode = 'LatestVersion' | 'AllVersionsAndDeletes';
+
 export interface ContainerReference {
   connectionString: string;
   database: string;
@@ -22,6 +25,7 @@ export interface CosmosTrigger {
   };
   pollDelayMs: number;
   maxItems: number;
+  mode: FeedMode;
   start: FeedStart;
 }
 
@@ -34,8 +38,7 @@ const DEFAULT_LEASE_CONTAINER = 'leases';
 /** @throws with the reason when the options cannot be used. */
 export function readCosmosTrigger(binding: BindingMetadata, settings: Settings): CosmosTrigger {
   const options = new BindingOptions(binding, settings);
-  const mode = options.text('changeFeedMode') ?? 'LatestVersion';
-  if (mode !== 'LatestVersion') throw new Error(`the change feed mode ${mode} is not implemented here`);
+  const mode = feedMode(options);
   const connection = options.connectionString('connection');
   const database = options.requiredText('databaseName');
   return {
@@ -53,13 +56,24 @@ export function readCosmosTrigger(binding: BindingMetadata, settings: Settings):
     // Zero means the default on the platform, too.
     pollDelayMs: options.integer('feedPollDelay', 0) || DEFAULT_POLL_DELAY_MS,
     maxItems: options.integer('maxItemsPerInvocation', 0) || DEFAULT_MAX_ITEMS,
-    start: feedStart(options),
+    mode,
+    start: feedStart(options, mode),
   };
 }
 
-function feedStart(options: BindingOptions): FeedStart {
+function feedMode(options: BindingOptions): FeedMode {
+  const text = options.text('changeFeedMode') ?? 'LatestVersion';
+  if (text === 'LatestVersion' || text === 'AllVersionsAndDeletes') return text;
+  throw new Error(`its changeFeedMode "${text}" is neither LatestVersion nor AllVersionsAndDeletes`);
+}
+
+function feedStart(options: BindingOptions, mode: FeedMode): FeedStart {
   const beginning = options.flag('startFromBeginning');
   const time = options.text('startFromTime');
+  if (mode === 'AllVersionsAndDeletes' && (beginning || time !== undefined)) {
+    const option = beginning ? 'startFromBeginning' : 'startFromTime';
+    throw new Error(`its ${option} is not supported with the changeFeedMode ${mode}, which begins now`);
+  }
   if (time === undefined) return beginning ? 'beginning' : 'now';
   if (beginning) throw new Error('only one of startFromBeginning and startFromTime can be used');
   const date = new Date(time);

@@ -12,7 +12,7 @@ import {
 import { MAX_LIST_RESULTS } from '../limits';
 import { stateHeaders, type BlobRequest, type Outcome } from '../protocol';
 import type { Store } from '../store/store';
-import type { ContainerRecord } from '../store/tables';
+import type { ContainerRecord } from '../store/records';
 import { readMarker, writeMarker } from '../marker';
 import { element, xmlDocument } from '../xml';
 import { metadataXml } from './list-blobs';

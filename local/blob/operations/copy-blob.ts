@@ -4,7 +4,7 @@ import { fail, failed, type Failure } from '../errors';
 import { readMetadata } from '../inputs';
 import { stateHeaders, type BlobRequest, type Outcome } from '../protocol';
 import type { Store, Transaction } from '../store/store';
-import type { BlobRecord, Metadata, Part } from '../store/tables';
+import type { BlobRecord, Metadata, Part } from '../store/records';
 import { refuseEarly, replaceBlob } from './put-blob';
 
 /** The blob that `x-ms-copy-source` names, once the endpoint has checked that the caller may read it. */

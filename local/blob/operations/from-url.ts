@@ -3,7 +3,7 @@ import { fail, failed, type Failure } from '../errors';
 import type { BlobRequest, Outcome, RequestBody } from '../protocol';
 import { ContentReader } from '../store/reader';
 import type { Store } from '../store/store';
-import type { BlobProperties, BlobRecord } from '../store/tables';
+import type { BlobProperties, BlobRecord } from '../store/records';
 import type { CopySource } from './copy-blob';
 import { putBlob } from './put-blob';
 import { putBlock } from './put-block';

@@ -4,7 +4,7 @@ import { findBlob } from '../inputs';
 import { readAction, type Step } from '../lease-actions';
 import { stateHeaders, type BlobRequest, type Outcome } from '../protocol';
 import type { Store } from '../store/store';
-import type { BlobRecord } from '../store/tables';
+import type { BlobRecord } from '../store/records';
 
 /** https://learn.microsoft.com/rest/api/storageservices/lease-blob. The etag and the time of the blob stay as they are. */
 export async function leaseBlob(store: Store, request: BlobRequest): Promise<Outcome> {

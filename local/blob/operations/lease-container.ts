@@ -4,7 +4,7 @@ import { findContainer } from '../inputs';
 import { readAction, type Step } from '../lease-actions';
 import { stateHeaders, type BlobRequest, type Outcome } from '../protocol';
 import type { Store } from '../store/store';
-import type { ContainerRecord } from '../store/tables';
+import type { ContainerRecord } from '../store/records';
 
 /** https://learn.microsoft.com/rest/api/storageservices/lease-container. Such a lease keeps others from deleting the container. */
 export async function leaseContainer(store: Store, request: BlobRequest): Promise<Outcome> {

@@ -5,7 +5,7 @@ import { MAX_LIST_RESULTS } from '../limits';
 import { readMarker, writeMarker } from '../marker';
 import type { BlobRequest, Outcome } from '../protocol';
 import type { Store } from '../store/store';
-import type { BlobRecord, Metadata } from '../store/tables';
+import type { BlobRecord, Metadata } from '../store/records';
 import { element, escapeXml, nameElement, xmlDocument } from '../xml';
 
 /** What may be included: the parts that exist here, and those of which there are never any. */

@@ -13,7 +13,7 @@ import { afterWrite, refuseWrite } from '../lease';
 import { INLINE_CONTENT_SIZE, MAX_PUT_BLOB_SIZE } from '../limits';
 import { stateHeaders, type BlobRequest, type Outcome } from '../protocol';
 import type { Store, Transaction } from '../store/store';
-import type { BlobProperties, BlobRecord, Metadata, Part } from '../store/tables';
+import type { BlobProperties, BlobRecord, Metadata, Part } from '../store/records';
 
 /** The content type of a blob that was stored without one. */
 export const DEFAULT_CONTENT_TYPE = 'application/octet-stream';

@@ -5,7 +5,7 @@ import { MAX_BLOCK_LIST_BODY, MAX_COMMITTED_BLOCKS } from '../limits';
 import { checksumsOf } from '../checksum';
 import { stateHeaders, type BlobRequest, type Outcome } from '../protocol';
 import type { Store, Transaction } from '../store/store';
-import type { Part } from '../store/tables';
+import type { Part } from '../store/records';
 import { parseBlockList, type BlockReference } from '../xml';
 import { DEFAULT_CONTENT_TYPE, refuseEarly, replaceBlob } from './put-blob';
 

@@ -4,7 +4,7 @@ import { findBlob, readMd5, readMetadata, readProperties } from '../inputs';
 import { afterWrite, refuseWrite } from '../lease';
 import { stateHeaders, type BlobRequest, type Outcome } from '../protocol';
 import type { Store } from '../store/store';
-import type { BlobRecord } from '../store/tables';
+import type { BlobRecord } from '../store/records';
 
 /** The blob that a write asks for, if conditions and lease allow it; for use inside a transaction. */
 export function writableBlob(store: Store, request: BlobRequest): BlobRecord | Failure {

@@ -1,6 +1,6 @@
 import type { ContentFolder } from './content';
 import type { Segments } from './segments';
-import type { Part } from './tables';
+import type { Part } from './records';
 
 /** Bytes of a file read into one buffer instead of piece by piece. */
 const WHOLE_READ_SIZE = 1024 * 1024;

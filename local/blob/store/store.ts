@@ -6,11 +6,14 @@ import { DiskFullError, type Files } from '../../shared/files';
 import type { AccessPolicy } from '../access-policy';
 import { failed, type Failure } from '../errors';
 import { UNCOMMITTED_BLOCK_LIFE_MS } from '../limits';
+import { Blobs } from './blobs';
+import { Blocks } from './blocks';
+import { Containers } from './containers';
 import { ContentFolder, type Received } from './content';
 import { ContentReader, slicesOf } from './reader';
+import type { Part } from './records';
 import { openDatabase } from './schema';
 import { Segments } from './segments';
-import { Blobs, Blocks, Containers, type Part } from './tables';
 
 /** Blobs of a deleted container that are removed in one transaction. */
 const GARBAGE_STEP = 200;

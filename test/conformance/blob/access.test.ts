@@ -104,6 +104,57 @@ onEachBackend('access', (context) => {
     expect(await refusal(limited.delete())).toMatch(/^403 Authorization/);
   });
 
+  // Each of them signs other fields: https://learn.microsoft.com/rest/api/storageservices/create-service-sas
+  test.each(['2015-04-05', '2018-11-09', '2020-12-06'])('by a SAS of the version %s', async (version) => {
+    const { service, credential, container } = context();
+    const { containerName } = container;
+    const blob = blobOf('versions');
+    await blob.upload('x', 1);
+    const permissions = BlobSASPermissions.parse('r');
+    const values = { containerName, blobName: blob.name, permissions, expiresOn: hour(), version };
+    const account = {
+      services: AccountSASServices.parse('b').toString(),
+      resourceTypes: AccountSASResourceTypes.parse('o').toString(),
+      permissions: AccountSASPermissions.parse('r'),
+      expiresOn: hour(),
+      version,
+    };
+    const tokens = [
+      generateBlobSASQueryParameters(values, credential),
+      generateAccountSASQueryParameters(account, credential),
+    ].map(String);
+    for (const sas of tokens) {
+      expect(new URLSearchParams(sas).get('sv')).toBe(version);
+      const holder = new BlobServiceClient(`${service.url}?${sas}`, undefined, NO_RETRY);
+      const found = holder.getContainerClient(containerName).getBlobClient(blob.name);
+      expect((await found.downloadToBuffer()).toString()).toBe('x');
+    }
+  });
+
+  // https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key: the SDK leaves out empty values.
+  test('by a key may sign parameters without a value, as documented', async () => {
+    const { credential, container } = context();
+    const url = new URL(`${container.url}?comp=list&prefix=&restype=container`);
+    const date = new Date().toUTCString();
+    const text = [
+      'GET',
+      ...Array<string>(11).fill(''),
+      `x-ms-date:${date}`,
+      'x-ms-version:2021-12-02',
+      `/${credential.accountName}${url.pathname}`,
+      'comp:list',
+      'prefix:',
+      'restype:container',
+    ].join('\n');
+    const list = async (signed: string): Promise<number> => {
+      const authorization = `SharedKey ${credential.accountName}:${credential.computeHMACSHA256(signed)}`;
+      const headers = { 'x-ms-date': date, 'x-ms-version': '2021-12-02', authorization };
+      return (await fetch(url, { headers })).status;
+    };
+    expect(await list(text)).toBe(200);
+    expect(await list(text.replace('prefix:', 'prefix:other'))).toBe(403);
+  });
+
   test('by a SAS of the account reaches its kinds of resources', async () => {
     const { service, credential, container } = context();
     const sasFor = (types: string, permissions: string) =>

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { content, onEachBackend, refusal } from './backends';
+import type { RestError } from '@azure/storage-blob';
+import { all, content, onEachBackend, refusal } from './backends';
 
 onEachBackend('blobs', (context) => {
   const blobOf = (name: string) => context().container.getBlockBlobClient(name);
@@ -67,6 +68,14 @@ onEachBackend('blobs', (context) => {
     expect(await refusal(blobOf('x'.repeat(1025)).upload('', 0))).toBe('400 InvalidResourceName');
   });
 
+  test('have a slash where their name was given a backslash', async () => {
+    await blobOf('back\\slash').upload('x', 1);
+    expect((await blobOf('back/slash').downloadToBuffer()).toString()).toBe('x');
+    expect(
+      (await all(context().container.listBlobsFlat({ prefix: 'back' }))).map(({ name }) => name),
+    ).toEqual(['back/slash']);
+  });
+
   test('are read in ranges', async () => {
     for (const size of [1_000, 200_000]) {
       const blob = blobOf(`ranges-${size}`);
@@ -80,6 +89,9 @@ onEachBackend('blobs', (context) => {
       expect(reply.contentLength).toBe(size - 100);
       reply.readableStreamBody?.resume();
       expect(await refusal(blob.download(size))).toBe('416 InvalidRange');
+      const beyond = await blob.download(size).catch((error: RestError) => error);
+      expect(beyond).toMatchObject({ response: { status: 416 } });
+      expect((beyond as RestError).response?.headers.get('content-range')).toBe(`bytes */${size}`);
     }
   });
 

@@ -33,6 +33,18 @@ onEachBackend('lists of blobs', (context) => {
     expect(await all(context().container.listBlobsFlat({ prefix: 'nothing' }))).toEqual([]);
   });
 
+  test.each(['+', ' ', '%2B', '=&', 'a=b&c=d', '\u{1f600}'])(
+    'can be limited to the prefix %j',
+    async (prefix) => {
+      const { container } = context();
+      const blob = container.getBlockBlobClient(`${prefix}special`);
+      await blob.upload('', 0);
+      const found = await all(container.listBlobsFlat({ prefix }));
+      await blob.delete();
+      expect(found.map(({ name }) => name)).toEqual([blob.name]);
+    },
+  );
+
   test.each([1, 2, 3, 8, 9, 10])('in pages of %d miss nothing and repeat nothing', async (maxPageSize) => {
     const pages = await all(context().container.listBlobsFlat().byPage({ maxPageSize }));
     expect(pages.flatMap((page) => page.segment.blobItems.map(({ name }) => name))).toEqual(names);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import { BlobSASPermissions } from '@azure/storage-blob';
 import { content, onEachBackend, refusal } from './backends';
@@ -129,6 +130,22 @@ onEachBackend(
       });
     });
 
+    test('says which ways to sign it does not know', async () => {
+      const { container } = context();
+      const refused = async (search: string, authorization?: string): Promise<string> => {
+        const headers = authorization ? { authorization, 'x-ms-date': new Date().toUTCString() } : {};
+        const reply = await fetch(`${container.url}/x?${search}`, { headers });
+        expect(reply.status).toBe(403);
+        return reply.text();
+      };
+      for (const scheme of ['Bearer x', 'SharedKeyLite account:x'])
+        expect(await refused('', scheme)).toContain('Only SharedKey of this account, and SAS');
+      const sas = 'sv=2021-12-02&se=2099-01-01&sp=r&sig=AAAA';
+      expect(await refused(`${sas}&sr=b&skoid=x`)).toContain('A user delegation SAS is not implemented');
+      for (const resource of ['d', 'bs', 'bv'])
+        expect(await refused(`${sas}&sr=${resource}`)).toContain('Only sr=b and sr=c are implemented');
+    });
+
     test('forgets an upload whose client went away', async () => {
       const blob = blobOf('abandoned');
       const expiresOn = new Date(Date.now() + 3_600_000);
@@ -144,6 +161,37 @@ onEachBackend(
       const data = content(100_000);
       await blob.upload(data, data.length);
       expect((await blob.downloadToBuffer()).equals(data)).toBe(true);
+    });
+
+    test('holds the content of a blob against x-ms-blob-content-md5, and takes that over Content-MD5', async () => {
+      const blob = blobOf('two-checksums');
+      const expiresOn = new Date(Date.now() + 3_600_000);
+      const url = await blob.generateSasUrl({ permissions: BlobSASPermissions.parse('w'), expiresOn });
+      const md5 = (text: string) => createHash('md5').update(text).digest('base64');
+      const put = async (checksums: Record<string, string>) =>
+        (
+          await fetch(url, {
+            method: 'PUT',
+            body: 'body',
+            headers: { 'x-ms-blob-type': 'BlockBlob', ...checksums },
+          })
+        ).status;
+      expect(await put({ 'content-md5': md5('body'), 'x-ms-blob-content-md5': md5('other') })).toBe(400);
+      expect(await put({ 'content-md5': md5('other') })).toBe(400);
+      expect(await blob.exists()).toBe(false);
+      expect(await put({ 'content-md5': md5('other'), 'x-ms-blob-content-md5': md5('body') })).toBe(201);
+      expect((await blob.getProperties()).contentMD5).toEqual(
+        new Uint8Array(Buffer.from(md5('body'), 'base64')),
+      );
+    });
+
+    test('keeps metadata beyond ASCII, whatever encoding the client signs', async () => {
+      const metadata = { text: 'Zürich' };
+      const blob = blobOf('beyond-ascii');
+      await blob.upload('x', 1, { metadata });
+      expect((await blob.getProperties()).metadata).toEqual(metadata);
+      await blob.upload(Buffer.from('x'), 1, { metadata });
+      expect((await blob.getProperties()).metadata).toEqual(metadata);
     });
 
     test('refuses a body larger than a list of blocks can be', async () => {

@@ -4,26 +4,9 @@ import { join } from 'node:path';
 import { earliestEventPosition } from '@azure/event-hubs';
 import { powerLossFiles } from '../../../local/shared/files';
 import { onEachBackend } from './backends';
-import {
-  bodies,
-  Endpoint,
-  failure,
-  type IdempotentProducer,
-  type PublishingOptions,
-  receive,
-} from './support';
+import { bodies, Endpoint, failure, receive, stateOf } from './support';
 
 const AT = { partitionId: '0' };
-
-/** The state that another producer of the group can go on with. */
-async function stateOf(producer: IdempotentProducer, partitionId = '0'): Promise<PublishingOptions> {
-  const properties = await producer.getPartitionPublishingProperties(partitionId);
-  return {
-    ownerLevel: properties.ownerLevel,
-    producerGroupId: properties.producerGroupId,
-    startingSequenceNumber: properties.lastPublishedSequenceNumber,
-  };
-}
 
 onEachBackend('idempotent producers', (context) => {
   test('get a group, level 0 and number 0, for each partition', async () => {

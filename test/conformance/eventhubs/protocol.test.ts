@@ -1,8 +1,16 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { type Connection, create_container } from 'rhea';
-import { CREDENTIAL, Endpoint } from './support';
+import { earliestEventPosition } from '@azure/event-hubs';
+import {
+  type Connection,
+  create_container,
+  type Delivery,
+  type EventContext,
+  type Receiver,
+  type Sender,
+} from 'rhea';
+import { bodies, CREDENTIAL, Endpoint, receive } from './support';
 
 let endpoint: Endpoint;
 beforeAll(async () => {
@@ -88,36 +96,103 @@ test('without a token nothing can be opened', async () => {
   );
 });
 
-test('a token that is refused can be corrected on the same connection', async () => {
-  const connection = await open();
-  const replies = connection.open_receiver({ source: '$cbs', name: 'reply', target: 'reply' });
+/** Puts a token for the hub, signed with `key`, on a connection. Gives the status. */
+async function putToken(connection: Connection, key = CREDENTIAL.key): Promise<unknown> {
+  const reply = `reply-${(replies += 1)}`;
+  const receiver = connection.open_receiver({ source: '$cbs', name: reply, target: reply });
   const requests = connection.open_sender('$cbs');
-  await Promise.all([once(replies, 'receiver_open'), once(requests, 'sendable')]);
+  await Promise.all([once(receiver, 'receiver_open'), once(requests, 'sendable')]);
   const name = `sb://127.0.0.1:${endpoint.port}/orders`;
   const expiry = Math.floor(Date.now() / 1000) + 60;
-  const put = async (key: string): Promise<unknown> => {
-    const sr = encodeURIComponent(name);
-    const signature = createHmac('sha256', key).update(`${sr}\n${expiry}`).digest('base64');
-    const answer = once(replies, 'message') as Promise<
-      [{ message: { application_properties: Record<string, unknown> } }]
-    >;
-    requests.send({
-      message_id: key,
-      reply_to: 'reply',
-      application_properties: { operation: 'put-token', type: 'servicebus.windows.net:sastoken', name },
-      body: `SharedAccessSignature sr=${sr}&sig=${encodeURIComponent(signature)}&se=${expiry}&skn=${CREDENTIAL.keyName}`,
-    });
-    const [{ message }] = await answer;
-    return message.application_properties['status-code'];
-  };
-  expect(await put('wrong')).toBe(401);
-  expect(await put(CREDENTIAL.key)).toBe(202);
+  const sr = encodeURIComponent(name);
+  const signature = createHmac('sha256', key).update(`${sr}\n${expiry}`).digest('base64');
+  const answer = once(receiver, 'message') as Promise<
+    [{ message: { application_properties: Record<string, unknown> } }]
+  >;
+  requests.send({
+    message_id: key,
+    reply_to: reply,
+    application_properties: { operation: 'put-token', type: 'servicebus.windows.net:sastoken', name },
+    body: `SharedAccessSignature sr=${sr}&sig=${encodeURIComponent(signature)}&se=${expiry}&skn=${CREDENTIAL.keyName}`,
+  });
+  const [{ message }] = await answer;
+  return message.application_properties['status-code'];
+}
+
+let replies = 0;
+
+test('a token that is refused can be corrected on the same connection', async () => {
+  const connection = await open();
+  expect(await putToken(connection, 'wrong')).toBe(401);
+  expect(await putToken(connection)).toBe(202);
   const publisher = connection.open_sender('orders');
   await once(publisher, 'sendable');
-  expect(await put('wrong')).toBe(401);
+  expect(await putToken(connection, 'wrong')).toBe(401);
   expect(await refusal(connection, () => void connection.open_sender('orders'))).toBe(
     'amqp:unauthorized-access',
   );
+});
+
+describe('clients other than the SDK', () => {
+  let connection: Connection;
+  beforeEach(async () => {
+    connection = await open();
+    await putToken(connection);
+  });
+  afterEach(() => connection.close());
+
+  async function sender(partition: string, options: object = {}): Promise<Sender> {
+    const opened = connection.open_sender({ target: `orders/Partitions/${partition}`, ...options });
+    await once(opened, 'sendable');
+    return opened;
+  }
+
+  function receiver(partition: string, options: object = {}): Receiver {
+    const source = `orders/ConsumerGroups/$Default/Partitions/${partition}`;
+    return connection.open_receiver({ source, credit_window: 0, autoaccept: false, ...options });
+  }
+
+  test('send messages one by one, and are told of each', async () => {
+    const publisher = await sender('0');
+    const plain = { body: 'plain', application_properties: { kind: 'plain' }, message_id: 'm-1' };
+    publisher.send({ ...plain, message_annotations: { 'x-opt-mine': 1, 'x-opt-sequence-number': 99 } });
+    await once(publisher, 'accepted');
+    const [event] = (await receive(endpoint.consumer(), '0', 1, earliestEventPosition)).events;
+    expect(event).toMatchObject({
+      body: 'plain',
+      properties: { kind: 'plain' },
+      messageId: 'm-1',
+      sequenceNumber: 0,
+      systemProperties: { 'x-opt-mine': 1 },
+    });
+  });
+
+  test('may send without waiting for an answer', async () => {
+    const publisher = await sender('1', { snd_settle_mode: 1 });
+    for (let body = 0; body < 3; body += 1) publisher.send({ body });
+    expect(bodies(await receive(endpoint.consumer(), '1', 3, earliestEventPosition))).toEqual([0, 1, 2]);
+  });
+
+  test('may settle what they receive, as far as their credit goes, and are told when there is no more', async () => {
+    await endpoint.producer().sendBatch([{ body: 1 }, { body: 2 }, { body: 3 }], { partitionId: '2' });
+    const reader = receiver('2', { snd_settle_mode: 0 });
+    const deliveries: Delivery[] = [];
+    const two = new Promise<void>((resolve) => {
+      reader.on('message', ({ delivery }: EventContext) => {
+        if (delivery) deliveries.push(delivery);
+        if (deliveries.length === 2) resolve();
+      });
+    });
+    reader.add_credit(2);
+    await two;
+    expect(deliveries.map(({ settled }) => settled)).toEqual([false, false]);
+    for (const delivery of deliveries) delivery.accept();
+    reader.add_credit(5);
+    const drained = once(reader, 'receiver_drained');
+    reader.drain_credit();
+    await drained;
+    expect(deliveries).toHaveLength(3);
+  });
 });
 
 test('without a token $management tells nothing', async () => {

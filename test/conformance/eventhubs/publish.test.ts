@@ -143,20 +143,23 @@ onEachBackend('publishing', (context) => {
     expect(body.equals(events[0]?.body as Buffer)).toBe(true);
   });
 
-  test('many small sends at once each get their own sequence number', async () => {
+  test('many small sends at once each get their own sequence number, also beyond the first credit of the link', async () => {
     const producer = context().producer();
     const start = (await counts())[0] ?? 0;
-    await Promise.all(
-      Array.from({ length: 256 }, (_, index) => producer.sendBatch([{ body: index }], { partitionId: '0' })),
-    );
-    const { events } = await receive(context().consumer(), '0', 256, {
+    // A link has 2,000 sends to begin with.
+    const [rounds, atOnce] = [9, 256];
+    for (let round = 0; round < rounds; round += 1) {
+      const values = Array.from({ length: atOnce }, (_, index) => round * atOnce + index);
+      await Promise.all(values.map((body) => producer.sendBatch([{ body }], { partitionId: '0' })));
+    }
+    const { events } = await receive(context().consumer(), '0', rounds * atOnce, {
       sequenceNumber: start,
       isInclusive: true,
     });
     expect(events.map(({ sequenceNumber }) => sequenceNumber)).toEqual(
       events.map((_, index) => start + index),
     );
-    expect(new Set(events.map(({ body }) => body as unknown)).size).toBe(256);
+    expect(new Set(events.map(({ body }) => body as unknown)).size).toBe(rounds * atOnce);
   });
 });
 

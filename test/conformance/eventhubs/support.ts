@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  earliestEventPosition,
   EventHubBufferedProducerClient,
   type EventHubBufferedProducerClientOptions,
   EventHubConsumerClient,
@@ -94,6 +95,16 @@ export interface IdempotentProducer extends Pick<
   }>;
 }
 
+/** The state that another producer of the group can go on with. */
+export async function stateOf(producer: IdempotentProducer, partitionId = '0'): Promise<PublishingOptions> {
+  const properties = await producer.getPartitionPublishingProperties(partitionId);
+  return {
+    ownerLevel: properties.ownerLevel,
+    producerGroupId: properties.producerGroupId,
+    startingSequenceNumber: properties.lastPublishedSequenceNumber,
+  };
+}
+
 /** An endpoint with a folder of its own, and the clients made for it; all of it goes with `dispose`. */
 export class Endpoint extends Clients {
   private constructor(
@@ -174,6 +185,16 @@ export async function receive(
     await close();
   }
   return { events, last };
+}
+
+/** All events that a partition holds. */
+export async function receiveAll(clients: Clients, partitionId: string): Promise<ReceivedEventData[]> {
+  const producer = clients.producer();
+  const { beginningSequenceNumber, lastEnqueuedSequenceNumber } =
+    await producer.getPartitionProperties(partitionId);
+  const count = lastEnqueuedSequenceNumber - beginningSequenceNumber + 1;
+  if (lastEnqueuedSequenceNumber < 0 || count === 0) return [];
+  return (await receive(clients.consumer(), partitionId, count, earliestEventPosition)).events;
 }
 
 /** Bodies in the order of arrival. */

@@ -36,6 +36,7 @@ test('the defaults of a Cosmos DB trigger are those of the platform', () => {
     },
     pollDelayMs: 5_000,
     maxItems: 100,
+    mode: 'LatestVersion',
     start: 'now',
   });
 });
@@ -64,7 +65,15 @@ test.each([
   [{ startFromBeginning: 'yes' }, 'startFromBeginning must be true or false'],
   [{ startFromTime: 'yesterday' }, 'is no time'],
   [{ startFromTime: '2021-02-16T14:19:29Z', startFromBeginning: true }, 'only one of'],
-  [{ changeFeedMode: 'AllVersionsAndDeletes' }, 'AllVersionsAndDeletes is not implemented'],
+  [{ changeFeedMode: 'EveryVersion' }, 'its changeFeedMode "EveryVersion" is neither'],
+  [
+    { changeFeedMode: 'AllVersionsAndDeletes', startFromBeginning: true },
+    'its startFromBeginning is not supported with the changeFeedMode AllVersionsAndDeletes',
+  ],
+  [
+    { changeFeedMode: 'AllVersionsAndDeletes', startFromTime: '2021-02-16T14:19:29Z' },
+    'its startFromTime is not supported with the changeFeedMode AllVersionsAndDeletes',
+  ],
 ])('a Cosmos DB trigger with %j is refused', (options, cause) => {
   expect(() => cosmos(options)).toThrow(cause);
 });

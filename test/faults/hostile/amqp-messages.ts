@@ -20,7 +20,13 @@ export function hostileToken(
     () => ({ ...token, body: signToken(name, soon, { ...credential, key: 'wrong' }) }),
     () => ({ ...token, body: signToken(name, soon, { ...credential, keyName: 'nobody' }) }),
     () => ({ ...token, body: signToken(name, soon - 1_200, credential) }),
-    () => ({ ...token, body: good.replace(/sig=[^&]*/, (sig) => `sig=${chance.altered(sig.slice(4))}`) }),
+    () => ({
+      ...token,
+      // As text: another case of a percent code would be the same signature.
+      body: good.replace(/(?<=sig=)[^&]*/, (sig) =>
+        encodeURIComponent(chance.altered(decodeURIComponent(sig))),
+      ),
+    }),
     () => ({ ...token, body: good.replace(/se=\d+/, `se=${soon + 1}`) }),
     () => ({ ...token, body: good.replace(/se=\d+/, `se=${chance.one(['', '-1', 'x', '9'.repeat(20)])}`) }),
     () => ({ ...token, body: good.replace('orders', 'other') }),

@@ -10,7 +10,7 @@ import {
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
 import { blobConnectionString } from '../../../local/blob/server';
-import { seeded } from '../eventhubs-publisher';
+import { random } from '../../../tools/lib/random';
 import { type Hostile, hostileRequest, type Target } from './blob-requests';
 import { Chance, ChildEndpoint, SEED } from './child-endpoint';
 
@@ -116,7 +116,7 @@ async function fault(hostile: Hostile): Promise<string | undefined> {
 test(`${REQUESTS} malformed requests are refused, and cost nobody else anything (seed ${SEED})`, async () => {
   const blob = service.getContainerClient('target').getBlobClient('there');
   const lane = async (index: number): Promise<void> => {
-    const chance = new Chance(seeded(SEED + index));
+    const chance = new Chance(random(SEED + index));
     for (let count = 0; count < REQUESTS / LANES; count += 1) {
       const hostile = hostileRequest(chance, target);
       const found = await fault(hostile);

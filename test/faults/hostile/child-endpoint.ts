@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { FromChild } from '../../../local/shared/child';
+import type { Random } from '../../../tools/lib/random';
 
 /** The same requests in each run; `SEED=n` makes others. */
 export const SEED = Number(process.env['SEED'] ?? 20_261_122);
@@ -43,11 +44,11 @@ export class ChildEndpoint {
 
 /** Random choices that are the same for the same seed. */
 export class Chance {
-  constructor(private readonly random: () => number) {}
+  constructor(private readonly random: Random) {}
 
   /** A whole number from 0 to below `limit`. */
   below(limit: number): number {
-    return Math.floor(this.random() * limit);
+    return Math.floor(this.random.next() * limit);
   }
 
   one<T>(list: readonly T[]): T {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EventHubProducerClient } from '@azure/event-hubs';
 import { eventHubsConnectionString } from '../../../local/eventhubs/server';
-import { seeded } from '../eventhubs-publisher';
+import { random } from '../../../tools/lib/random';
 import { faultOf, hostileConversation } from './amqp-bytes';
 import { Peer } from './amqp-peer';
 import { hostileAddress, hostileMessage, hostileRequest, hostileToken } from './amqp-messages';
@@ -92,7 +92,7 @@ async function attack(chance: Chance, good: Peer, bad: Peer): Promise<string | u
 test(`${REQUESTS} malformed requests are refused, and cost nobody else anything (seed ${SEED})`, async () => {
   let sent = 0;
   const lane = async (index: number): Promise<void> => {
-    const chance = new Chance(seeded(SEED + index));
+    const chance = new Chance(random(SEED + index));
     const [good, bad] = [await Peer.open(endpoint.port), await Peer.open(endpoint.port)];
     expect(await good.authorize(CREDENTIAL)).toBe(202);
     for (let count = 0; count < REQUESTS / LANES; count += 1) {

@@ -1,6 +1,6 @@
-const { app } = require('@azure/functions');
+const { app, CosmosDBChangeFeedMode } = require('@azure/functions');
 
-const { SINK, FEED_CONTAINER, FEED_HUB, FEEDS_FAIL } = process.env;
+const { SINK, FEED_CONTAINER, FEED_MODES, FEED_HUB, FEEDS_FAIL } = process.env;
 
 /* Tells the test what came, and answers only then: the test sees each run. */
 const report = (name) => async (batch, context) => {
@@ -40,11 +40,16 @@ const hub = (name, options) =>
     ...options,
   });
 
-if (FEED_CONTAINER) {
+if (FEED_CONTAINER && !FEED_MODES) {
   feed('changes', { startFromBeginning: true, maxItemsPerInvocation: 5 });
   feed('fromNow', {});
   feed('patient', { startFromBeginning: true, retry });
   feed('unsaid', { connection: 'Nowhere' });
+}
+
+if (FEED_MODES) {
+  for (const [name, mode] of Object.entries(JSON.parse(FEED_MODES)))
+    feed(name, { changeFeedMode: CosmosDBChangeFeedMode[mode], maxItemsPerInvocation: 5 });
 }
 
 if (FEED_HUB) {
