@@ -114,7 +114,7 @@ function failureOf(error: unknown): Reply {
     return failureReply(fail('InsufficientStorage', 'No space is left on the device; nothing was changed.'));
   }
   if (error instanceof RangeError)
-    return failureReply(fail('BadRequest', 'The request is nested too deeply.'));
+    return failureReply(fail('BadRequest', 'The request is nested too deeply, or asks for too much.'));
   log(
     'cosmos',
     `a request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,

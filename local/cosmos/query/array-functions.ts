@@ -1,8 +1,9 @@
 import { isJsonObject } from '../partition-key';
+import { checkLength } from './bounds';
 import { createAccumulator, type AggregateName } from './aggregates';
 import { isArray, isNumber, isString, type SqlFunction } from './function-types';
 import { allTrue, anyTrue, type Truth } from './truth';
-import { equalValues, setProperty, type Value } from './values';
+import { canonical, equalValues, setProperty, type Value } from './values';
 
 /** Whether every property of `part` is, deeply, in `whole`. */
 function covers(whole: Value, part: Value): boolean {
@@ -21,10 +22,28 @@ const containsSeveral =
     return combine(values.map((value) => (value === undefined ? undefined : contains(list, value, false))));
   };
 
-function unique(list: readonly Value[]): Value[] {
-  const found: Value[] = [];
-  for (const item of list) if (!contains(found, item, false)) found.push(item);
-  return found;
+/** The different values of a list, in its order; those that `accepts` refuses left out. */
+function unique(list: readonly Value[], accepts: (text: string) => boolean = () => true): Value[] {
+  const found = new Map<string, Value>();
+  for (const item of list) {
+    const text = canonical(item);
+    if (!found.has(text) && accepts(text)) found.set(text, item);
+  }
+  return [...found.values()];
+}
+
+const setOf = (list: readonly Value[]): ReadonlySet<string> => new Set(list.map(canonical));
+
+/** A function of two lists as sets. */
+const ofSets =
+  (compute: (a: readonly Value[], b: readonly Value[]) => Value): SqlFunction =>
+  ([a, b]) =>
+    isArray(a) && isArray(b) ? compute(a, b) : undefined;
+
+function concatenated(lists: readonly Value[]): Value {
+  if (!lists.every(isArray)) return undefined;
+  checkLength(lists.reduce((sum, list) => sum + list.length, 0));
+  return lists.flat(1);
 }
 
 const isPlain = (value: Value): boolean => value === null || typeof value !== 'object';
@@ -66,7 +85,7 @@ const objectToArray: SqlFunction = ([x, key = 'k', value = 'v']) => {
 /** Functions of arrays, of arrays as sets, and of objects. */
 export const ARRAY_FUNCTIONS: Readonly<Record<string, SqlFunction>> = {
   ARRAY_LENGTH: ([list]) => (isArray(list) ? list.length : undefined),
-  ARRAY_CONCAT: (lists) => (lists.every(isArray) ? lists.flat(1) : undefined),
+  ARRAY_CONCAT: concatenated,
   ARRAY_SLICE: ([list, from, n]) => {
     if (!isArray(list) || !isNumber(from)) return undefined;
     const start = from < 0 ? Math.max(0, list.length + from) : from;
@@ -81,14 +100,18 @@ export const ARRAY_FUNCTIONS: Readonly<Record<string, SqlFunction>> = {
   ARRAY_MIN: aggregate('MIN', isPlain),
   ARRAY_MAX: aggregate('MAX', isPlain),
   ARRAY_MEDIAN: median,
-  SETINTERSECT: ([a, b]) =>
-    isArray(a) && isArray(b) ? unique(b.filter((item) => contains(a, item, false))) : undefined,
-  SETUNION: ([a, b]) => (isArray(a) && isArray(b) ? unique([...a, ...b]) : undefined),
-  SETDIFFERENCE: ([a, b]) =>
-    isArray(a) && isArray(b) ? unique(a.filter((item) => !contains(b, item, false))) : undefined,
-  SETEQUAL: ([a, b]) =>
-    isArray(a) && isArray(b)
-      ? a.every((item) => contains(b, item, false)) && b.every((item) => contains(a, item, false))
-      : undefined,
+  SETINTERSECT: ofSets((a, b) => {
+    const others = setOf(a);
+    return unique(b, (text) => others.has(text));
+  }),
+  SETUNION: ofSets((a, b) => unique([...a, ...b])),
+  SETDIFFERENCE: ofSets((a, b) => {
+    const others = setOf(b);
+    return unique(a, (text) => !others.has(text));
+  }),
+  SETEQUAL: ofSets((a, b) => {
+    const [one, other] = [setOf(a), setOf(b)];
+    return one.size === other.size && [...one].every((text) => other.has(text));
+  }),
   OBJECTTOARRAY: objectToArray,
 };

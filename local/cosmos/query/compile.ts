@@ -25,7 +25,7 @@ export function newEnvironment(
   parameters: ReadonlyMap<string, unknown>,
   clock: () => number,
 ): Environment {
-  return { row, slots: [], parameters, aggregates: [], clock };
+  return { row, slots: [], parameters, aggregates: [], clock, used: { rows: 0 } };
 }
 
 /** What a client is told of a query that cannot be answered. */

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../partition-key';
 import type { Expression, Query } from './ast';
 import { AGGREGATES, type AggregateName } from './aggregates';
+import { built, type Used } from './bounds';
 import { FUNCTIONS, MISSING_FUNCTIONS } from './functions';
 import { QueryError } from './lexer';
 import { likePattern } from './like';
@@ -22,6 +23,7 @@ export interface Environment {
   /** Results of the aggregates of this query's group, by their number. */
   readonly aggregates: readonly Value[];
   readonly clock: () => number;
+  readonly used: Used;
 }
 
 export type Evaluator = (env: Environment) => Value;
@@ -178,9 +180,11 @@ function compileCall({ name, args }: Extract<Expression, { kind: 'call' }>, scop
   }
   const evaluators = args.map((arg) => compileExpression(arg, scope));
   return (env) =>
-    apply(
-      evaluators.map((evaluate) => evaluate(env)),
-      env.clock,
+    built(
+      apply(
+        evaluators.map((evaluate) => evaluate(env)),
+        env.clock,
+      ),
     );
 }
 
@@ -192,7 +196,7 @@ function compileObject({ properties }: Extract<Expression, { kind: 'object' }>, 
       const value = evaluate(env);
       if (value !== undefined) setProperty(object, name, value);
     }
-    return object;
+    return built(object);
   };
 }
 
@@ -263,7 +267,7 @@ export function compileExpression(expression: Expression, scope: Scope): Evaluat
       return compileCall(expression, scope);
     case 'array': {
       const items = expression.items.map((item) => compileExpression(item, scope));
-      return (env) => items.map((item) => item(env)).filter((item) => item !== undefined);
+      return (env) => built(items.map((item) => item(env)).filter((item) => item !== undefined));
     }
     case 'object':
       return compileObject(expression, scope);

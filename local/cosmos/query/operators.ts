@@ -1,4 +1,5 @@
 import type { BinaryOperator } from './ast';
+import { joined } from './text-functions';
 import { compareValues, equalValues, type Value } from './values';
 
 function compareWith(test: (order: number) => boolean): (a: Value, b: Value) => Value {
@@ -29,7 +30,7 @@ export const OPERATORS: Record<
   '<=': compareWith((order) => order <= 0),
   '>': compareWith((order) => order > 0),
   '>=': compareWith((order) => order >= 0),
-  '||': (a, b) => (typeof a === 'string' && typeof b === 'string' ? a + b : undefined),
+  '||': (a, b) => (typeof a === 'string' && typeof b === 'string' ? joined([a, b], '') : undefined),
   '+': arithmetic((a, b) => a + b),
   '-': arithmetic((a, b) => a - b),
   '*': arithmetic((a, b) => a * b),

@@ -1,8 +1,10 @@
 import type { JsonObject } from '../partition-key';
 import { createAccumulator, type Accumulator } from './aggregates';
-import type { Expression, Query, Selection, Source } from './ast';
+import type { Expression, Query, Selection } from './ast';
+import { built } from './bounds';
 import { compileExpression, Scope, truthy, type Environment, type Evaluator } from './expression';
 import { QueryError } from './lexer';
+import { compileSources } from './sources';
 import { canonical, compareValues, setProperty, type Value } from './values';
 
 /** Most rows that a query may hold in memory at once (ORDER BY, GROUP BY, DISTINCT). */
@@ -26,55 +28,6 @@ export interface Plan {
    * passes FROM and WHERE.
    */
   readonly collect: (rows: Iterable<Environment>, env: Environment, onMatch?: () => void) => Value[];
-}
-
-type Expand = (env: Environment) => Iterable<Environment>;
-
-const withSlot = (env: Environment, slot: number, value: Value): Environment => {
-  const slots = env.slots.slice();
-  slots[slot] = value;
-  return { ...env, slots };
-};
-
-function compileSource(source: Source, scope: Scope): Expand {
-  const of = compileExpression(source.of, scope);
-  const slot = scope.declare(source.alias);
-  if (!source.iterate) {
-    return (env) => {
-      const value = of(env);
-      return value === undefined ? [] : [withSlot(env, slot, value)];
-    };
-  }
-  return (env) => {
-    const list = of(env);
-    return Array.isArray(list) ? (list as Value[]).map((item) => withSlot(env, slot, item)) : [];
-  };
-}
-
-/** The name that a path begins with: in the outermost FROM it stands for the container. */
-function baseName(expression: Expression): string | undefined {
-  if (expression.kind === 'identifier') return expression.name;
-  return expression.kind === 'member' ? baseName(expression.of) : undefined;
-}
-
-function compileSources(query: Query, scope: Scope, outermost: boolean): Expand | undefined {
-  let sources = query.sources;
-  const [first] = sources;
-  if (outermost && first) {
-    const base = baseName(first.of);
-    if (base === undefined) throw new QueryError('FROM must name the container first.');
-    if (first.of.kind === 'identifier' && !first.iterate) {
-      scope.declareRow(first.alias);
-      sources = sources.slice(1);
-    } else scope.declareRow(base);
-  }
-  const steps = sources.map((source) => compileSource(source, scope));
-  if (steps.length === 0) return undefined;
-  return (env) => {
-    let envs: Iterable<Environment> = [env];
-    for (const step of steps) envs = Array.from(envs).flatMap((one) => Array.from(step(one)));
-    return envs;
-  };
 }
 
 function nameOf(value: Expression, number: number): string {
@@ -109,7 +62,7 @@ function compileSelection(selection: Selection, query: Query, scope: Scope): Eva
           const value = evaluate(env);
           if (value !== undefined) setProperty(object, name, value);
         }
-        return object;
+        return built(object);
       };
     }
     default:
@@ -202,7 +155,10 @@ function sorted(
 
 function distinctOf(values: Iterable<Value>): Value[] {
   const seen = new Map<string, Value>();
-  for (const value of values) seen.set(canonical(value), seen.get(canonical(value)) ?? value);
+  for (const value of values) {
+    const text = canonical(value);
+    if (!seen.has(text)) seen.set(text, value);
+  }
   return [...seen.values()];
 }
 
@@ -284,7 +240,7 @@ export function subqueryEvaluator(
   return (env) => {
     const results = plan.collect([env], env);
     if (form === 'exists') return results.length > 0;
-    return form === 'array' ? results : results[0];
+    return form === 'array' ? built(results) : results[0];
   };
 }
 

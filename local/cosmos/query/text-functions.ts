@@ -1,4 +1,5 @@
 import { isJsonObject } from '../partition-key';
+import { MAX_STRING } from './bounds';
 import { isArray, isNumber, isString, type SqlFunction } from './function-types';
 import { allTrue, anyTrue, type Truth } from './truth';
 import type { Value } from './values';
@@ -40,18 +41,22 @@ const trimmed =
     return points.slice(from, to).join('');
   };
 
-/** https://learn.microsoft.com/azure/cosmos-db/concepts-limits#sql-query-limits */
-const MAX_STRING = 2 * 1024 * 1024;
-
 function repeat(value: string, times: number): Value {
   if (times < 0 || value.length * times > MAX_STRING) return undefined;
   return value.repeat(Math.trunc(times));
 }
 
-function joined(list: readonly string[], separator: string): Value {
-  const length = list.reduce((sum, part) => sum + part.length, separator.length * list.length);
+/** The texts with a separator between them; undefined when that is too long for a string. */
+export function joined(list: readonly string[], separator: string): Value {
+  const length = list.reduce(
+    (sum, part) => sum + part.length,
+    separator.length * Math.max(0, list.length - 1),
+  );
   return length > MAX_STRING ? undefined : list.join(separator);
 }
+
+const replaced = (x: string, from: string, to: string): Value =>
+  from === '' ? x : joined(x.split(from), to);
 
 function lastIndex(x: string, y: string, from: Value): number {
   if (!isNumber(from)) return x.lastIndexOf(y);
@@ -61,7 +66,8 @@ function lastIndex(x: string, y: string, from: Value): number {
 
 function toText(value: Value): Value {
   if (value === undefined || isString(value)) return value;
-  return JSON.stringify(value);
+  const written = JSON.stringify(value);
+  return written.length > MAX_STRING ? undefined : written;
 }
 
 function parse(value: string, accept: (parsed: Value) => boolean): Value {
@@ -81,7 +87,7 @@ export const TEXT_FUNCTIONS: Readonly<Record<string, SqlFunction>> = {
   RTRIM: trimmed((x) => x.trimEnd(), { start: false, end: true }),
   REVERSE: text((x) => Array.from(x).reverse().join('')),
   LENGTH: text((x) => Array.from(x).length),
-  CONCAT: (args) => (args.every(isString) ? args.join('') : undefined),
+  CONCAT: (args) => (args.every(isString) ? joined(args, '') : undefined),
   STARTSWITH: textTest((x, y) => x.startsWith(y)),
   ENDSWITH: textTest((x, y) => x.endsWith(y)),
   CONTAINS: textTest((x, y) => x.includes(y)),
@@ -100,7 +106,7 @@ export const TEXT_FUNCTIONS: Readonly<Record<string, SqlFunction>> = {
       ? x.slice(Math.max(0, from), Math.max(0, from) + Math.max(0, n))
       : undefined,
   REPLACE: ([x, from, to]) =>
-    isString(x) && isString(from) && isString(to) ? (from === '' ? x : x.split(from).join(to)) : undefined,
+    isString(x) && isString(from) && isString(to) ? replaced(x, from, to) : undefined,
   REPLICATE: ([x, n]) => (isString(x) && isNumber(n) ? repeat(x, n) : undefined),
   STRINGJOIN: ([list, separator]) =>
     isArray(list) && list.every(isString) && isString(separator) ? joined(list, separator) : undefined,

@@ -1,4 +1,6 @@
 import { isJsonObject, type JsonObject } from '../partition-key';
+import { MAX_CANONICAL } from './bounds';
+import { QueryError } from './lexer';
 
 /** What an expression yields; `undefined` is the language's undefined. */
 export type Value = unknown;
@@ -56,14 +58,44 @@ export function equalValues(a: Value, b: Value): boolean {
   return names.every((name) => Object.hasOwn(b, name) && equalValues(a[name], b[name]));
 }
 
-/** A text that is equal for equal values, and for those only. */
-export function canonical(value: Value): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (isJsonObject(value)) {
-    const names = Object.keys(value).sort(compareStrings);
-    return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(',')}}`;
+/** Writes a value so that equal ones have equal texts. */
+class CanonicalText {
+  text = '';
+
+  write(value: Value): void {
+    if (this.text.length > MAX_CANONICAL)
+      throw new QueryError('The query compares a value that is too large.');
+    if (Array.isArray(value)) this.list(value as readonly Value[]);
+    else if (isJsonObject(value)) this.object(value);
+    else this.text += JSON.stringify(value) ?? 'undefined';
   }
-  return JSON.stringify(value) ?? 'undefined';
+
+  private list(values: readonly Value[]): void {
+    this.text += '[';
+    for (let i = 0; i < values.length; i++) {
+      if (i > 0) this.text += ',';
+      this.write(values[i]);
+    }
+    this.text += ']';
+  }
+
+  private object(value: JsonObject): void {
+    let separator = '{';
+    for (const name of Object.keys(value).sort(compareStrings)) {
+      this.text += `${separator}${JSON.stringify(name)}:`;
+      this.write(value[name]);
+      separator = ',';
+    }
+    this.text += separator === '{' ? '{}' : '}';
+  }
+}
+
+/** A text that is equal for equal values, and for those only. @throws QueryError when it would be too long */
+export function canonical(value: Value): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'undefined';
+  const writer = new CanonicalText();
+  writer.write(value);
+  return writer.text;
 }
 
 /** A property of an object or an element of an array; anything else is undefined. */
