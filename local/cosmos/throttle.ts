@@ -39,11 +39,17 @@ export class Throttle {
     return { bucket, rate };
   }
 
-  /** Whether a request to this range has to wait: 429 with the time after which to come back. */
-  check(container: ContainerRecord, range: number): Failure | undefined {
+  /**
+   * Whether a request to this range has to wait: 429 with the time after which to come back.
+   *
+   * @param charged what is still to be booked of work that is under way
+   */
+  check(container: ContainerRecord, range: number, charged = 0): Failure | undefined {
     const found = this.bucket(container, range);
-    if (!found || found.bucket.tokens > 0) return undefined;
-    const retryAfterMs = Math.ceil(((1 - found.bucket.tokens) / found.rate) * 1_000);
+    if (!found) return undefined;
+    const left = found.bucket.tokens - charged;
+    if (left > 0) return undefined;
+    const retryAfterMs = Math.ceil(((1 - left) / found.rate) * 1_000);
     return fail(
       'TooManyRequests',
       'Request rate is large. More Request Units may be needed, so no changes were made.',

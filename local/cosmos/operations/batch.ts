@@ -13,7 +13,7 @@ import type { ContainerRecord } from '../store/resources';
 import { rangeOf } from '../store/ranges';
 import { parsePatch } from './patch';
 import type { ServiceContext } from './context';
-import { inTransaction } from './transaction';
+import { inTransaction, type Admit } from './transaction';
 import { prepareContent } from './content';
 import { locate, type ItemOperation, type ItemResult, type OperationType } from './write';
 
@@ -89,7 +89,8 @@ interface Answer {
   readonly charge: number;
 }
 
-const CHARGE_OF_FAILURE = 1;
+/** What was refused for the rate was not tried. */
+const chargeOf = ({ code }: Failure): number => (code === 'TooManyRequests' ? 0 : 1);
 
 function success(result: ItemResult, minimal: boolean): Answer {
   const fields = [`"statusCode":${result.status}`, `"requestCharge":${formatCharge(result.charge)}`];
@@ -99,14 +100,15 @@ function success(result: ItemResult, minimal: boolean): Answer {
 }
 
 function refusal(failure: Failure): Answer {
+  const charge = chargeOf(failure);
   const body: JsonObject = {
     statusCode: failure.status,
-    requestCharge: CHARGE_OF_FAILURE,
+    requestCharge: charge,
     message: failure.message,
   };
   if (failure.substatus !== undefined) body['subStatusCode'] = failure.substatus;
   if (failure.retryAfterMs !== undefined) body['retryAfterMilliseconds'] = failure.retryAfterMs;
-  return { status: failure.status, text: JSON.stringify(body), charge: CHARGE_OF_FAILURE };
+  return { status: failure.status, text: JSON.stringify(body), charge };
 }
 
 const DEPENDENT: Failure = fail('FailedDependency', 'Another operation of the batch failed.');
@@ -149,6 +151,7 @@ async function runBulk(
   prepared: readonly Outcome<ItemOperation>[],
   minimal: boolean,
   stopAtFailure: boolean,
+  admit: Admit,
 ): Promise<Outcome<Reply>> {
   const broken = prepared.findIndex((operation) => !operation.ok);
   const tried = stopAtFailure && broken >= 0 ? prepared.slice(0, broken) : prepared;
@@ -158,6 +161,7 @@ async function runBulk(
     container,
     operations,
     stopAtFailure ? 'until-failure' : 'each',
+    admit,
   );
   if (!outcome.ok) return outcome;
   const results = outcome.value.values();
@@ -202,15 +206,16 @@ export async function executeBatch(
     batchKey = key.value;
   }
   const prepared = (inputs as unknown[]).map((input) => prepare(container, input, batchKey));
-  // Too high a rate refuses the whole request: nothing of it was tried, so all of it may be sent again.
   const range = rangeOfBatch(container, prepared);
-  const refused = context.throttle.check(container, range);
+  // Too high a rate refuses a transaction as a whole, and of a bulk request those operations for which nothing is left.
+  const admit: Admit = (charged) => context.throttle.check(container, range, charged);
+  const refused = atomic ? admit(0) : undefined;
   if (refused) return refused;
   const minimal = header(request, 'prefer') === 'return=minimal';
   const stopAtFailure = header(request, 'x-ms-cosmos-batch-continue-on-error')?.toLowerCase() === 'false';
   const reply = atomic
     ? await runAtomic(context, container, prepared, minimal)
-    : await runBulk(context, container, prepared, minimal, stopAtFailure);
+    : await runBulk(context, container, prepared, minimal, stopAtFailure, admit);
   if (reply.ok) context.throttle.spend(container, range, reply.value.charge ?? 0);
   return reply;
 }

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { fail, ok, type Outcome } from '../errors';
+import { fail, ok, type Failure, type Outcome } from '../errors';
 import type { ContainerRecord } from '../store/resources';
 import type { ServiceContext } from './context';
 import { applyOperation, type ItemOperation, type ItemResult, type WriteScope } from './write';
@@ -10,14 +10,20 @@ import { applyOperation, type ItemOperation, type ItemResult, type WriteScope } 
  */
 export type TransactionMode = 'atomic' | 'until-failure' | 'each';
 
+/** Refuses the next operation, by what those before it in the same request have cost. */
+export type Admit = (charged: number) => Failure | undefined;
+
 function runAll(
   scope: WriteScope,
   operations: readonly ItemOperation[],
   mode: TransactionMode,
+  admit?: Admit,
 ): { results: Outcome<ItemResult>[]; failed: boolean } {
   const results: Outcome<ItemResult>[] = [];
+  let charged = 0;
   for (const operation of operations) {
-    const result = applyOperation(scope, operation);
+    const result = admit?.(charged) ?? applyOperation(scope, operation);
+    if (result.ok) charged += result.value.charge;
     results.push(result);
     if (!result.ok && mode !== 'each') return { results, failed: true };
   }
@@ -41,6 +47,7 @@ export function inTransaction(
   container: ContainerRecord,
   operations: readonly ItemOperation[],
   mode: TransactionMode,
+  admit?: Admit,
 ): Promise<Outcome<Outcome<ItemResult>[]>> {
   return context.store.write((db) => {
     const numbers = context.catalog.reserveLsns(db, container.num, operations.length);
@@ -54,7 +61,7 @@ export function inTransaction(
       return next++;
     };
     const scope: WriteScope = { container, log, now: context.clock(), nextLsn };
-    const run = () => runAll(scope, operations, mode);
+    const run = () => runAll(scope, operations, mode, admit);
     // One operation refuses before it writes: only several need something to return to.
     const outcome = mode === 'atomic' && operations.length > 1 ? runInSavepoint(db, run) : run();
     return ok(outcome.results);

@@ -42,6 +42,26 @@ test('beyond the throughput of its container a request is refused with 429 until
   expect((await item.read()).statusCode).toBe(200);
 });
 
+test('of a bulk request those operations are refused for which nothing is left', async () => {
+  const { id } = await newContainer(endpoint.database, { throughput: 400 });
+  const { items } = impatient.database('db').container(id);
+  const bulk = (from: number) =>
+    items.bulk(
+      Array.from({ length: 100 }, (_, at) => ({
+        operationType: 'Create' as const,
+        partitionKey: 'p',
+        resourceBody: { id: `${from + at}`, pk: 'p' },
+      })),
+    );
+  const codes = (await bulk(0)).map(({ statusCode }) => statusCode);
+  expect(codes).toEqual([...Array<number>(81).fill(201), ...Array<number>(19).fill(429)]);
+  // The SDK does not send them again.
+  const again = await bulk(100);
+  expect(again.every(({ statusCode }) => statusCode === 429)).toBe(true);
+  now += 1_000;
+  expect((await items.query('SELECT VALUE COUNT(1) FROM c').fetchAll()).resources).toEqual([81]);
+});
+
 test('the containers of a database share its throughput', async () => {
   const { database } = await endpoint.client.databases.create({ id: 'shared', throughput: 400 });
   const [first, second] = [await newContainer(database), await newContainer(database)];
