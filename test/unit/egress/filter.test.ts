@@ -291,7 +291,7 @@ describe('as the definitions of the operators say', () => {
           expect(JSON.stringify(document)).toBe(before);
         }
       }),
-      { numRuns: 1500 },
+      { numRuns: 600 },
     );
   });
 });

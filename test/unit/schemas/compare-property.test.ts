@@ -2,7 +2,7 @@ import { compareSchemas } from '../../../tools/lib/schemas/compare';
 import { fc } from '../../support/properties';
 import { canBeAsked, checkOf, knowing, record, says, schemaPair } from '../../support/schema-pairs';
 
-const RUNS = Number(process.env['FC_RUNS'] ?? 1000);
+const RUNS = Number(process.env['FC_RUNS'] ?? 500);
 const RECORDS = { minLength: 25, maxLength: 25 };
 
 test('what is said to break nobody breaks nobody', () => {
