@@ -5,7 +5,7 @@
  */
 export interface Runner {
   /** What the loaded app registered. Names match ignoring case. */
-  has(kind: 'orchestrator' | 'activity' | 'entity', name: string): boolean;
+  has(kind: 'orchestrator' | 'activity', name: string): boolean;
   /**
    * Runs one episode in the worker that `instanceId` is bound to.
    * @throws {WorkerLostError} when the worker died or hung; the work may or may not have run: dispatch it again.

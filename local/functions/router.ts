@@ -30,7 +30,7 @@ export function triggerOf(fn: FunctionMetadata): BindingMetadata | undefined {
   return Object.values(fn.bindings).find((binding) => /trigger$/i.test(binding.type));
 }
 
-const TRIGGERS = /^(http|timer|activity|orchestration|entity|cosmosdb|eventhub)trigger$/i;
+const TRIGGERS = /^(http|timer|activity|orchestration|cosmosdb|eventhub)trigger$/i;
 const BINDINGS = /^(http|durableclient|orchestrationclient)$/i;
 const OUTPUTS = /^(eventhub|cosmosdb|blob)$/i;
 

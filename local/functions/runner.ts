@@ -6,7 +6,6 @@ import type { ActivityReply, Runner } from '../durable/runner';
 const TRIGGER: Record<Parameters<Runner['has']>[0], string> = {
   orchestrator: 'orchestrationtrigger',
   activity: 'activitytrigger',
-  entity: 'entitytrigger',
 };
 
 /** Runs the work of the durable engine in the worker processes; `runs` says whether a function may run. */

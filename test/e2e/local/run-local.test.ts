@@ -233,6 +233,7 @@ describe('an app with all of them', () => {
       ['queued', 'queueTrigger'],
       ['bus', 'serviceBusTrigger'],
       ['kafka', 'kafkaTrigger'],
+      ['counter', 'entityTrigger'],
     ])
       expect(all.stderr).toContain(
         `"${name}" does not run: bindings of the type ${type} are not implemented`,

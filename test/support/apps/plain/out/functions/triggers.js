@@ -25,6 +25,10 @@ app.cosmosDB('changes', {
 });
 
 /* Not here: they are named, and stop nobody. */
+app.generic('counter', {
+  trigger: { type: 'entityTrigger', name: 'context', direction: 'in' },
+  handler: report('counter'),
+});
 app.storageQueue('queued', {
   queueName: 'q',
   connection: 'AzureWebJobsStorage',
