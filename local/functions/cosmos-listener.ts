@@ -6,7 +6,7 @@ import { FeedHttpClient } from './cosmos-feed-http';
 import { Leases, type Lease } from './cosmos-leases';
 import type { ContainerReference, CosmosTrigger } from './cosmos-options';
 import { Lifetime, LONGEST_STORE_PAUSE_MS, Outage, pauseAfter } from './lifetime';
-import type { Deliver } from './listeners';
+import type { Deliver } from './retry';
 import { log } from '../shared/log';
 
 /** A request without an answer for so long has failed (ms). */

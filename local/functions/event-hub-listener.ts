@@ -3,7 +3,7 @@ import { Checkpoints, namespaceOf } from './event-hub-checkpoints';
 import type { EventHubsSettings, EventHubTrigger } from './event-hub-options';
 import { PartitionPump } from './event-hub-pump';
 import { Lifetime, LONGEST_STORE_PAUSE_MS, Outage, pauseAfter } from './lifetime';
-import type { Deliver } from './listeners';
+import type { Deliver } from './retry';
 import { log } from '../shared/log';
 
 /**

@@ -14,7 +14,7 @@ import {
 } from './event-hub-data';
 import type { EventHubsSettings, EventHubTrigger } from './event-hub-options';
 import { atMost, LONGEST_STORE_PAUSE_MS, pauseAfter, type Lifetime, type Outage } from './lifetime';
-import type { Deliver } from './listeners';
+import type { Deliver } from './retry';
 import type { TypedData } from './protocol';
 import { log } from '../shared/log';
 

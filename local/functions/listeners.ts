@@ -5,9 +5,8 @@ import { readCosmosTrigger } from './cosmos-options';
 import type * as EventHubModule from './event-hub-listener';
 import { readEventHubTrigger, type EventHubsSettings } from './event-hub-options';
 import type { Settings } from './binding-options';
-import type { Lifetime } from './lifetime';
-import type { FunctionMetadata, Invocation, InvocationReply, JsonBytes, TypedData } from './protocol';
-import { retryPolicy, runWithRetries } from './retry';
+import type { FunctionMetadata, Invocation, InvocationReply, TypedData } from './protocol';
+import { retryPolicy, runWithRetries, type Deliver } from './retry';
 import { triggerOf } from './router';
 import { log } from '../shared/log';
 
@@ -15,13 +14,6 @@ import { log } from '../shared/log';
 const STOP_GRACE_MS = 2_000;
 /** Pause between the start of the host and the first reading of a store (ms). */
 const START_DELAY_MS = 250;
-
-/** Gives a batch to a function, with its retries, until it succeeds, fails for good, or the lifetime ends. */
-export type Deliver = (
-  trigger: TypedData | JsonBytes,
-  life: Lifetime,
-  metadata?: Record<string, TypedData>,
-) => Promise<{ ok: true } | { ok: false; message: string }>;
 
 interface Listener {
   start(): void;

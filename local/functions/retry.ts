@@ -1,4 +1,12 @@
-import type { FunctionMetadata, InvocationReply, RetryContext } from './protocol';
+import type { Lifetime } from './lifetime';
+import type { FunctionMetadata, InvocationReply, JsonBytes, RetryContext, TypedData } from './protocol';
+
+/** Gives a batch to a function, with its retries, until it succeeds, fails for good, or the lifetime ends. */
+export type Deliver = (
+  trigger: TypedData | JsonBytes,
+  life: Lifetime,
+  metadata?: Record<string, TypedData>,
+) => Promise<{ ok: true } | { ok: false; message: string }>;
 
 /**
  * Retry policies of timer, Event Hubs and Cosmos DB functions:
