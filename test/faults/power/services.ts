@@ -1,0 +1,13 @@
+import { cosmos } from './cosmos';
+import type { PowerService } from './service';
+
+/** All services whose stores must outlive a power cut. */
+export const SERVICES: readonly PowerService[] = [cosmos];
+
+/** @throws when there is no such service. */
+export function serviceNamed(name: string): PowerService {
+  const service = SERVICES.find((candidate) => candidate.name === name);
+  if (!service)
+    throw new Error(`There is no service ${name}: it is ${SERVICES.map((one) => one.name).join(', ')}.`);
+  return service;
+}
