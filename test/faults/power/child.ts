@@ -1,6 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FromChild } from '../../../local/shared/child';
 import type { Recorded } from './service';
 
@@ -22,11 +24,13 @@ export class RecordedEndpoint implements Recorded {
   }
 
   kill(): Promise<void> {
-    return endProcess(this.child, (child) => child.kill('SIGKILL'));
+    return killProcess(this.child);
   }
 
-  stop(): Promise<void> {
-    return endProcess(this.child, (child) => child.send({ type: 'stop' }));
+  async stop(): Promise<void> {
+    const exited = once(this.child, 'exit');
+    this.child.send({ type: 'stop' });
+    await exited;
   }
 }
 
@@ -36,8 +40,21 @@ export function startProcess(path: string, args: readonly string[]): ChildProces
   return fork(path, args, { execArgv, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
 }
 
-export async function endProcess(child: ChildProcess, end: (child: ChildProcess) => unknown): Promise<void> {
+/**
+ * `kill -9` between system calls: of one that is cut short the trace does not tell what it has done, so the process is
+ * halted first, which it is when the calls under way have ended.
+ */
+export async function killProcess(child: ChildProcess): Promise<void> {
   const exited = once(child, 'exit');
-  end(child);
+  child.kill('SIGSTOP');
+  while (!(await isHalted(child.pid ?? 0))) await sleep(1);
+  child.kill('SIGKILL');
   await exited;
+}
+
+/** Whether each thread of a process stands still: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+async function isHalted(pid: number): Promise<boolean> {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const stats = await Promise.all(threads.map((id) => readFile(`/proc/${pid}/task/${id}/stat`, 'utf8')));
+  return stats.every((stat) => /^[Tt]/.test(stat.slice(stat.lastIndexOf(')') + 2)));
 }

@@ -1,8 +1,9 @@
 import { cosmos } from './cosmos';
+import { eventhubs } from './eventhubs';
 import type { PowerService } from './service';
 
 /** All services whose stores must outlive a power cut. */
-export const SERVICES: readonly PowerService[] = [cosmos];
+export const SERVICES: readonly PowerService[] = [cosmos, eventhubs];
 
 /** @throws when there is no such service. */
 export function serviceNamed(name: string): PowerService {
