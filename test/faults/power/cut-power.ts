@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type { Random } from '../../../tools/lib/random';
 import { chooseCuts, chooseSurvival } from './cuts';
 import type { ImageEntry } from './disk';
@@ -33,7 +33,7 @@ export interface CutResult {
 interface CutOptions {
   readonly cuts: number;
   readonly random: Random;
-  /** Syncs that count as not having happened, by path. */
+  /** Syncs that count as not having happened, by path in the disk. */
   readonly ignores: (path: string) => boolean;
 }
 
@@ -46,7 +46,7 @@ export async function cutPower(
   const { disk, notes, trace } = recordingFolder(folder);
   const steps = await readSteps(trace, disk, notes);
   await checkRecording(steps, disk);
-  const replay = new Replay(steps, disk, ignores);
+  const replay = new Replay(steps, disk, (path) => ignores(relative(disk, path)));
   const cuts = chooseCuts(steps, count, random);
   const findings: Finding[] = [];
   for (const cut of cuts) {

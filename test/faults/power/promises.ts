@@ -54,16 +54,21 @@ export class Promises {
     this.acknowledged = acknowledged;
   }
 
-  /** The keys under which there must be something. */
-  keys(): string[] {
-    return [...this.settled].flatMap(([key, value]) => (value === null ? [] : [key]));
+  /** Every key that was asked for. */
+  keys(): Set<string> {
+    const open = [...this.open.values()].flatMap(({ left }) => [...left.keys()]);
+    return new Set([...this.settled.keys(), ...open]);
+  }
+
+  /** Whether there must be something under a key. */
+  has(key: string): boolean {
+    return (this.settled.get(key) ?? null) !== null && this.allowed(key).length === 1;
   }
 
   /** What is wrong with what was found, in words; empty when every promise is kept and nothing is half there. */
   faults(found: ReadonlyMap<string, string>): string[] {
     const faults: string[] = [];
-    const open = [...this.open.values()].flatMap(({ left }) => [...left.keys()]);
-    for (const key of new Set([...this.settled.keys(), ...open, ...found.keys()])) {
+    for (const key of new Set([...this.keys(), ...found.keys()])) {
       const allowed = this.allowed(key);
       const value = found.get(key) ?? null;
       if (!allowed.includes(value)) {

@@ -1,9 +1,11 @@
+import { blob } from './blob';
 import { cosmos } from './cosmos';
+import { durable } from './durable';
 import { eventhubs } from './eventhubs';
 import type { PowerService } from './service';
 
 /** All services whose stores must outlive a power cut. */
-export const SERVICES: readonly PowerService[] = [cosmos, eventhubs];
+export const SERVICES: readonly PowerService[] = [blob, cosmos, eventhubs, durable];
 
 /** @throws when there is no such service. */
 export function serviceNamed(name: string): PowerService {

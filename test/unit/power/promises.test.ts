@@ -52,5 +52,6 @@ test('it knows how much was acknowledged, and what must be there', () => {
     done(3),
   ]);
   expect(promises.acknowledged).toBe(2);
-  expect(promises.keys()).toEqual(['c']);
+  expect([...promises.keys()].toSorted()).toEqual(['a', 'b', 'c']);
+  expect(['a', 'b', 'c', 'd'].map((key) => promises.has(key))).toEqual([false, false, true, false]);
 });
