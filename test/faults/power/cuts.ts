@@ -2,20 +2,29 @@ import type { Survival } from './disk';
 import type { Step } from './replay';
 import type { Random } from '../../../tools/lib/random';
 
-/** Of the cuts, so many come right after an acknowledgement: there a missing sync is seen best. */
-const AFTER_ACKNOWLEDGEMENT = 0.5;
-
-/** At which steps the power is cut, in order: half of them anywhere, half right after an acknowledgement. */
+/** At which steps the power is cut, in order: any, those right after an acknowledgement, and starts and ends, each a third. */
 export function chooseCuts(steps: readonly Step[], count: number, random: Random): number[] {
-  const acknowledged = steps.flatMap((step, index) =>
-    step.kind === 'note' && 'done' in step.note ? [index + 1] : [],
-  );
-  const cuts = Array.from({ length: count }, () =>
-    acknowledged.length > 0 && random.next() < AFTER_ACKNOWLEDGEMENT
-      ? random.pick(acknowledged)
-      : random.integer(1, steps.length),
-  );
-  return cuts.sort((a, b) => a - b);
+  const anywhere = steps.map((_, index) => index + 1);
+  // There a missing sync is seen best.
+  const acknowledged = anywhere.filter((cut) => isDone(steps[cut - 1]));
+  const kinds = [anywhere, acknowledged, turns(steps)].filter((cuts) => cuts.length > 0);
+  return Array.from({ length: count }, () => random.pick(random.pick(kinds))).sort((a, b) => a - b);
+}
+
+function isDone(step: Step | undefined): boolean {
+  return step?.kind === 'note' && 'done' in step.note;
+}
+
+/** The steps in which the service starts or ends: few, but nothing else makes, recovers and closes files. */
+function turns(steps: readonly Step[]): number[] {
+  const cuts: number[] = [];
+  let isTurn = false;
+  for (const [index, step] of steps.entries()) {
+    if (step.kind === 'note' && 'turn' in step.note) isTurn = true;
+    else if (isDone(step)) isTurn = false;
+    if (isTurn) cuts.push(index + 1);
+  }
+  return cuts;
 }
 
 /** How much of what was not synced is on the disk; the extremes are as likely as what lies between. */

@@ -177,7 +177,7 @@ async function checkPartition(
   await producer.sendBatch([{ body: { id: 'after', filler: '' } }], { partitionId });
   const position = { sequenceNumber: events.length - 1 };
   const { events: after } = await receive(consumer, partitionId, 1, position);
-  if ((after[0]?.body as Body).id !== 'after') {
+  if ((after[0]?.body as Body | undefined)?.id !== 'after') {
     faults.push(`${partitionId}: what was sent after the cut is not there`);
   }
   return { found, faults };

@@ -3,8 +3,14 @@ import { writeSync } from 'node:fs';
 /** What one operation leaves under each of its keys when it is done; null: nothing. It happens as a whole or not at all. */
 export type Writes = Readonly<Record<string, string | null>>;
 
-/** Written down in the order in which it happened: what was asked of the service, and what it has acknowledged. */
-export type Note = { readonly asked: number; readonly writes: Writes } | { readonly done: number };
+/**
+ * Written down in the order in which it happened: what was asked of the service, what it has acknowledged, and when
+ * it was about to be started or ended.
+ */
+export type Note =
+  | { readonly asked: number; readonly writes: Writes }
+  | { readonly done: number }
+  | { readonly turn: 'start' | 'end' };
 
 /** Takes notes in a file whose writes are part of the recording, so that each stands between two calls of the service. */
 export class NoteBook {
@@ -22,7 +28,7 @@ export class NoteBook {
     return result;
   }
 
-  private note(note: Note): void {
+  note(note: Note): void {
     const line = Buffer.from(`${JSON.stringify(note)}\n`);
     this.position += writeSync(this.fd, line, 0, line.length, this.position);
   }
@@ -46,7 +52,7 @@ export class Promises {
     let acknowledged = 0;
     for (const note of notes) {
       if ('asked' in note) this.open.set(note.asked, { left: new Map(Object.entries(note.writes)) });
-      else {
+      else if ('done' in note) {
         this.settle(note.done);
         acknowledged += 1;
       }

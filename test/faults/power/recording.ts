@@ -18,6 +18,7 @@ async function main(): Promise<void> {
   const { store, notes } = recordingFolder(folder);
   const noteBook = new NoteBook(openSync(notes, 'w'));
   for (const [life, end] of ENDS.entries()) {
+    noteBook.note({ turn: 'start' });
     const running = await service.start(store);
     let isOver = false;
     // A client whose endpoint is gone may never come back, so nobody waits for the load to end.
@@ -26,6 +27,7 @@ async function main(): Promise<void> {
     });
     await Promise.race([load, sleep(random.integer(LIFE_MS.least, LIFE_MS.most))]);
     isOver = true;
+    noteBook.note({ turn: 'end' });
     await running[end]();
   }
   process.exit(0);

@@ -72,14 +72,18 @@ test.each(['log', 'disk'])('when the syncs of %s are ignored, losses are found',
   expect(losses(recorded(), (path) => path.endsWith(name))).toBeGreaterThan(5);
 });
 
-test('half of the cuts come right after an acknowledgement', () => {
+test('cuts come anywhere, right after acknowledgements, and in starts and ends', () => {
+  note({ turn: 'start' });
   const steps = recorded();
-  const cuts = chooseCuts(steps, 200, random(7));
-  const after = cuts.filter((cut) => {
+  const count = 300;
+  const cuts = chooseCuts(steps, count, random(7));
+  expect(cuts).toEqual(cuts.toSorted((a, b) => a - b));
+  const isStart = (cut: number): boolean => cut <= steps.findIndex(({ kind }) => kind === 'beginSync') + 3;
+  const isAfter = (cut: number): boolean => {
     const step = steps[cut - 1];
     return step?.kind === 'note' && 'done' in step.note;
-  });
-  expect(cuts).toEqual(cuts.toSorted((a, b) => a - b));
-  expect(after.length).toBeGreaterThan(80);
-  expect(after.length).toBeLessThan(180);
+  };
+  for (const isOne of [isStart, isAfter, (cut: number) => !isStart(cut) && !isAfter(cut)]) {
+    expect(cuts.filter(isOne).length).toBeGreaterThan(count / 6);
+  }
 });
