@@ -11,6 +11,16 @@ export function chooseCuts(steps: readonly Step[], count: number, random: Random
   return Array.from({ length: count }, () => random.pick(random.pick(kinds))).sort((a, b) => a - b);
 }
 
+/** A step at which a sync is under way, after at least half of the acknowledgements: there something is not durable yet. */
+export function chooseCutInSync(steps: readonly Step[], random: Random): number {
+  const done = steps.flatMap((step, index) => (isDone(step) ? [index] : []));
+  const half = done[Math.floor(done.length / 2)] ?? 0;
+  const inSync = steps.flatMap((step, index) =>
+    index > half && step.kind === 'beginSync' ? [index + 1] : [],
+  );
+  return random.pick(inSync);
+}
+
 function isDone(step: Step | undefined): boolean {
   return step?.kind === 'note' && 'done' in step.note;
 }
@@ -32,7 +42,15 @@ const KINDS = ['nothing', 'everything', 'names', 'contents', 'some', 'some', 'to
 
 /** One way in which a power cut may go. */
 export function chooseSurvival(random: Random): Survival & { readonly kind: string } {
-  const kind = random.pick(KINDS);
+  return survivalOf(random.pick(KINDS), random);
+}
+
+/** A cut that leaves writes in pieces. */
+export function tornSurvival(random: Random): Survival {
+  return survivalOf('torn', random);
+}
+
+function survivalOf(kind: (typeof KINDS)[number], random: Random): Survival & { readonly kind: string } {
   const share = random.next();
   const keeps = (): boolean => {
     if (kind === 'nothing') return false;

@@ -1,4 +1,4 @@
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { DiskCall } from './calls';
 
 type FileChange = { readonly offset: number; readonly bytes: Buffer } | { readonly size: number };
@@ -44,6 +44,10 @@ function newFolder(): FolderNode {
   return { kind: 'folder', durable: new Map(), current: new Map(), pending: [] };
 }
 
+function newFile(bytes: Buffer): FileNode {
+  return { kind: 'file', durable: bytes, pending: [] };
+}
+
 /**
  * A disk as POSIX promises it, and no more: content is durable when its file was synced after the write, a name when
  * its folder was. What was not synced may be on the disk or not, in any combination, writes in sectors.
@@ -53,8 +57,20 @@ function newFolder(): FolderNode {
 export class Disk {
   private readonly root = newFolder();
 
-  /** @param path the folder that is there, durably, from the beginning. */
-  constructor(private readonly path: string) {}
+  /**
+   * @param path the folder that is modelled
+   * @param before what is in it from the beginning, durably
+   */
+  constructor(
+    private readonly path: string,
+    before: readonly ImageEntry[] = [],
+  ) {
+    for (const entry of before) {
+      const folder = this.folder(dirname(join(path, entry.path)));
+      const node = entry.kind === 'folder' ? newFolder() : newFile(entry.bytes);
+      for (const names of [folder.durable, folder.current]) names.set(basename(entry.path), node);
+    }
+  }
 
   /** Takes in a call that has ended. A sync is no change: see {@link beginSync}. */
   apply(call: DiskCall): void {
@@ -123,7 +139,7 @@ export class Disk {
 
   private open(path: string, { creates, empties }: { creates: boolean; empties: boolean }): void {
     const node = this.find(path);
-    if (!node && creates) this.name(path, { kind: 'file', durable: Buffer.alloc(0), pending: [] });
+    if (!node && creates) this.name(path, newFile(Buffer.alloc(0)));
     else if (node?.kind === 'file' && empties) node.pending.push({ size: 0 });
   }
 

@@ -7,6 +7,7 @@ import { eventHubsConnectionString, startEventHubs } from '../../../local/eventh
 import type { Random } from '../../../tools/lib/random';
 import { Clients, type IdempotentProducer, receive } from '../../conformance/eventhubs/support';
 import { RecordedEndpoint } from './child';
+import { LIVES } from './record';
 import type { NoteBook, Promises, Writes } from './promises';
 import type { PowerService } from './service';
 
@@ -167,7 +168,7 @@ async function checkPartition(
     isWhole ? 'stored' : 'damaged',
   ]);
   const faults = disorder(partitionId, events);
-  for (const group of [1, 2, 3]) {
+  for (let group = 1; group <= LIVES + 1; group++) {
     const key = groupKey(partitionId, group);
     const numbered = clients.idempotentProducer({ [partitionId]: { producerGroupId: group } });
     const state = await stateOf(numbered, partitionId);

@@ -14,10 +14,13 @@ export type Note =
 
 /** Takes notes in a file whose writes are part of the recording, so that each stands between two calls of the service. */
 export class NoteBook {
-  private last = 0;
   private position = 0;
 
-  constructor(private readonly fd: number) {}
+  /** @param last number of the last operation that was asked for before. */
+  constructor(
+    private readonly fd: number,
+    private last: number,
+  ) {}
 
   /** Notes what is asked, asks, and notes the acknowledgement. */
   async ask<T>(writes: Writes, act: () => Promise<T>): Promise<T> {

@@ -1,21 +1,23 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
-import { lstat, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TRACED_CALLS } from './calls';
-import type { ImageEntry } from './disk';
 
 /** Where the parts of a recording are. */
 export interface RecordingFolder {
-  /** The disk: durable from the beginning, and empty. */
+  /** The disk: what is on it at the beginning is durable. */
   readonly disk: string;
   /** The store's folder on it, which the service makes itself. */
   readonly store: string;
   readonly notes: string;
   readonly trace: string;
+  /** What was there before, when the recording goes on after a cut: the disk, and the notes. */
+  readonly before: { readonly disk: string; readonly notes: string };
 }
 
+/** How often a service is started in a recording from the first start on. */
+export const LIVES = 3;
 /** Name of the store's folder on the disk. */
 export const STORE = 'store';
 const PROGRAM = join(__dirname, 'recording.js');
@@ -30,6 +32,7 @@ export function recordingFolder(folder: string): RecordingFolder {
     store: join(disk, STORE),
     notes: join(folder, 'notes'),
     trace: join(folder, 'trace'),
+    before: { disk: join(folder, 'before'), notes: join(folder, 'before.json') },
   };
 }
 
@@ -45,42 +48,32 @@ export async function whyNot(): Promise<string | undefined> {
     : 'This test needs strace: install it first (on Debian and Ubuntu: apt-get install strace).';
 }
 
-/** Records a service under load: its system calls, and between them what was asked and acknowledged. */
-export async function record(service: string, seed: number, folder: string): Promise<void> {
+/**
+ * Records a service under load: its system calls, and between them what was asked and acknowledged.
+ * @param firstLife how often it was started on this disk before.
+ */
+export async function record(service: string, seed: number, folder: string, firstLife = 0): Promise<void> {
   const { disk, trace } = recordingFolder(folder);
   mkdirSync(disk, { recursive: true });
   const options = ['-f', '--seccomp-bpf', '-ttt', '-xx', '-y', '-s', `${MAX_STRING_BYTES}`];
   const program = [process.execPath, '--disable-warning=ExperimentalWarning', PROGRAM];
   const traced = spawn(
     'strace',
-    [...options, '-o', trace, '-e', `trace=${TRACED_CALLS}`, ...program, service, `${seed}`, folder],
+    [
+      ...options,
+      '-o',
+      trace,
+      '-e',
+      `trace=${TRACED_CALLS}`,
+      ...program,
+      service,
+      `${seed}`,
+      folder,
+      `${firstLife}`,
+    ],
     // File work through io_uring would not be seen.
     { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, UV_USE_IO_URING: '0' } },
   );
   const [code] = (await once(traced, 'exit')) as [number | null];
   if (code !== 0) throw new Error(`The recording of ${service} ended with ${code}.`);
-}
-
-/** Writes what an image holds into a folder that is there. */
-export async function writeImage(entries: readonly ImageEntry[], folder: string): Promise<void> {
-  for (const entry of entries) {
-    const path = join(folder, entry.path);
-    await (entry.kind === 'folder' ? mkdir(path) : writeFile(path, entry.bytes));
-  }
-}
-
-/** In which files a folder differs from an image: a recording that misses a call would prove nothing. */
-export async function differences(entries: readonly ImageEntry[], folder: string): Promise<string[]> {
-  const names = (await readdir(folder, { recursive: true })).filter((name) => !name.endsWith('-shm'));
-  const expected = new Map(entries.map((entry) => [entry.path, entry]));
-  const missing = [...expected.keys()].filter((path) => !names.includes(path));
-  const found = await Promise.all(
-    names.map(async (name) => {
-      const entry = expected.get(name);
-      const isFolder = (await lstat(join(folder, name))).isDirectory();
-      if (!entry || isFolder !== (entry.kind === 'folder')) return [name];
-      return entry.kind === 'folder' || entry.bytes.equals(await readFile(join(folder, name))) ? [] : [name];
-    }),
-  );
-  return [...missing, ...found.flat()];
 }

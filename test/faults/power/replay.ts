@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { diskCall, type DiskCall, pathOf, writtenBytes } from './calls';
-import { Disk } from './disk';
+import { Disk, type ImageEntry } from './disk';
 import type { Note } from './promises';
 import { type SystemCall, type TraceEvent, TraceReader } from './trace';
 
@@ -12,7 +12,7 @@ export type Step =
   | { readonly kind: 'note'; readonly note: Note };
 
 /** SQLite shares memory through this file, never syncs it and makes it anew (https://sqlite.org/walformat.html#the_wal_index_or_shm_file). */
-const SHARED_MEMORY = /-shm$/;
+export const SHARED_MEMORY = /-shm$/;
 
 /** Puts the lines of a recording together to steps. */
 export class StepReader {
@@ -65,7 +65,7 @@ function notesOf(call: SystemCall): Step[] {
     .map((line) => ({ kind: 'note', note: JSON.parse(line) as Note }));
 }
 
-/** All steps of a recording. */
+/** All steps of a trace. */
 export async function readSteps(trace: string, disk: string, notes: string): Promise<Step[]> {
   const reader = new StepReader(disk, notes);
   const steps: Step[] = [];
@@ -75,20 +75,30 @@ export async function readSteps(trace: string, disk: string, notes: string): Pro
   return steps;
 }
 
+/** What was recorded, and what there was before. */
+export interface Recording {
+  /** Path of the folder that is the disk. */
+  readonly path: string;
+  readonly steps: readonly Step[];
+  readonly before: { readonly image: readonly ImageEntry[]; readonly notes: readonly Note[] };
+}
+
 /** Goes through a recording step by step, with the disk and the notes as they are at each moment. */
 export class Replay {
   readonly disk: Disk;
-  readonly notes: Note[] = [];
+  readonly notes: Note[];
   private position = 0;
   private readonly syncs = new Map<number, () => void>();
+  private readonly steps: readonly Step[];
 
   /** @param ignores syncs that count as not having happened, by their path: to see whether that is noticed. */
   constructor(
-    private readonly steps: readonly Step[],
-    path: string,
+    { path, steps, before }: Recording,
     private readonly ignores: (path: string) => boolean = () => false,
   ) {
-    this.disk = new Disk(path);
+    this.disk = new Disk(path, before.image);
+    this.notes = [...before.notes];
+    this.steps = steps;
   }
 
   /** Takes the first `count` steps, as far as they are not taken yet. */

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { mixSeed, random as seeded } from '../../../tools/lib/random';
-import { cutPower } from './cut-power';
-import { record, whyNot } from './record';
+import { cutPower, loadRecording, prepareAfterCut } from './cut-power';
+import { LIVES, record, whyNot } from './record';
+import type { Recording } from './replay';
 import { SERVICES, serviceNamed } from './services';
 
 const { values: options, positionals } = parseArgs({
@@ -20,36 +21,46 @@ const { values: options, positionals } = parseArgs({
   },
 });
 
-/** Records one service, or takes the recording that is there, and cuts its power. @returns the number of cuts with faults. */
-async function test(name: string, seed: number, cuts: number): Promise<number> {
-  const folder = options.from ?? mkdtempSync(join(realpathSync(tmpdir()), `headwater-power-${name}-`));
+const seed = Number(options.seed);
+
+/** Cuts the power in one recording, and says what was found. @returns the number of cuts with faults. */
+async function cut(name: string, what: string, recording: Recording, cuts: number): Promise<number> {
   const started = performance.now();
-  if (options.from === undefined) await record(name, seed, folder);
-  const result = await cutPower(serviceNamed(name), folder, {
+  const result = await cutPower(serviceNamed(name), recording, {
     cuts,
-    random: seeded(
-      mixSeed(
-        seed,
-        SERVICES.findIndex((service) => service.name === name),
-      ),
-    ),
+    random: seeded(mixSeed(seed, recording.before.notes.length)),
     ignores: (path) => options.sabotage !== undefined && new RegExp(options.sabotage).test(path),
   });
   const { findings, ...facts } = result;
   const seconds = Math.round((performance.now() - started) / 100) / 10;
-  console.log(
-    `${findings.length === 0 ? 'ok  ' : 'FAIL'} ${JSON.stringify({ name, seed, ...facts, seconds })}`,
-  );
+  const shown = JSON.stringify({ name, what, seed, ...facts, seconds });
+  console.log(`${findings.length === 0 ? 'ok  ' : 'FAIL'} ${shown}`);
   for (const { cut, survival, acknowledged, faults } of findings.slice(0, 10)) {
     console.log(`     cut at step ${cut} (${survival} survives), after ${acknowledged} acknowledgements:`);
     for (const fault of faults.slice(0, 5)) console.log(`       ${fault}`);
     if (faults.length > 5) console.log(`       and ${faults.length - 5} more`);
   }
-  const isKept =
-    options.keep || options.from !== undefined || (findings.length > 0 && options.sabotage === undefined);
-  if (!isKept) await rm(folder, { recursive: true });
-  else console.log(`     The recording is in ${folder}; --from takes it again.`);
   return findings.length;
+}
+
+/** Records one service, and once more after a cut, or takes the recordings that are there. @returns as {@link cut}. */
+async function test(name: string): Promise<number> {
+  const folder = options.from ?? mkdtempSync(join(realpathSync(tmpdir()), `headwater-power-${name}-`));
+  const [first, second] = [join(folder, 'first'), join(folder, 'second')];
+  const cuts = Number(options.cuts);
+  if (options.from === undefined) await record(name, seed, first);
+  const recording = await loadRecording(first);
+  let failed = await cut(name, 'from the first start', recording, cuts);
+  if (options.from === undefined) {
+    await prepareAfterCut(recording, second, seeded(seed));
+    await record(name, seed, second, LIVES);
+  }
+  failed += await cut(name, 'after a cut', await loadRecording(second), Math.ceil(cuts / 2));
+  const isFound = failed > 0 && options.sabotage === undefined;
+  if (isFound || options.keep || options.from !== undefined) {
+    console.log(`     The recordings are in ${folder}; --from takes them again.`);
+  } else await rm(folder, { recursive: true });
+  return failed;
 }
 
 async function main(): Promise<void> {
@@ -57,8 +68,7 @@ async function main(): Promise<void> {
   if (reason !== undefined) throw new Error(reason);
   const names = positionals.length > 0 ? positionals : SERVICES.map(({ name }) => name);
   let failed = 0;
-  for (const name of names)
-    failed += await test(serviceNamed(name).name, Number(options.seed), Number(options.cuts));
+  for (const name of names) failed += await test(serviceNamed(name).name);
   if (options.sabotage === undefined) {
     console.log(`\n${failed === 0 ? 'Every promise was kept.' : `${failed} cuts broke a promise.`}`);
     process.exitCode = failed === 0 ? 0 : 1;

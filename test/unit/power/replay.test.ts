@@ -38,7 +38,7 @@ function recorded(): Step[] {
 /** How many of the cuts lose something that was acknowledged. */
 function losses(steps: Step[], ignores: (path: string) => boolean): number {
   const chance = random(1);
-  const replay = new Replay(steps, DISK, ignores);
+  const replay = new Replay({ path: DISK, steps, before: { image: [], notes: [] } }, ignores);
   return chooseCuts(steps, 50, chance).filter((cut) => {
     replay.advance(cut);
     const [log] = replay.disk.image(chooseSurvival(chance));
