@@ -34,8 +34,71 @@ export class RecordedEndpoint implements Recorded {
   }
 }
 
+/** A request to a {@link RecordedProgram}, and the answer. */
+interface Numbered<T> {
+  readonly number: number;
+  readonly body: T;
+}
+
+/** A program of this folder in a process of its own, that does what it is told by {@link obey}. */
+export class RecordedProgram<Request> implements Recorded {
+  private last = 0;
+  private readonly waiting = new Map<number, (result: string) => void>();
+
+  private constructor(private readonly child: ChildProcess) {
+    child.on('message', ({ number, body }: Numbered<string>) => {
+      this.waiting.get(number)?.(body);
+      this.waiting.delete(number);
+    });
+  }
+
+  /** @param name of the compiled file; it gets one argument. */
+  static async start<Request>(name: string, argument: string): Promise<RecordedProgram<Request>> {
+    const child = startProcess(join(__dirname, `${name}.js`), [argument]);
+    await once(child, 'message');
+    return new RecordedProgram(child);
+  }
+
+  /** @throws when another answer comes than the one expected. */
+  async command(body: Request, expected: string): Promise<void> {
+    const number = ++this.last;
+    const answer = new Promise<string>((resolve) => this.waiting.set(number, resolve));
+    this.child.send({ number, body } satisfies Numbered<Request>);
+    const result = await answer;
+    if (result !== expected) throw new Error(`${JSON.stringify(body)} was answered with ${result}.`);
+  }
+
+  kill(): Promise<void> {
+    return killProcess(this.child);
+  }
+
+  async stop(): Promise<void> {
+    const exited = once(this.child, 'exit');
+    this.child.send({ type: 'stop' });
+    await exited;
+  }
+}
+
+/** The other side of a {@link RecordedProgram}: answers requests until it is to stop. */
+export function obey<Request>(answer: (request: Request) => Promise<string>, dispose: () => void): void {
+  const reply = (number: number, body: string): void => void process.send?.({ number, body });
+  process.on('message', (message: Numbered<Request> | { type: 'stop' }) => {
+    if ('type' in message) {
+      dispose();
+      process.exit(0);
+    }
+    const { number, body } = message;
+    answer(body).then(
+      (result) => reply(number, result),
+      (error: unknown) => reply(number, `failed: ${String(error)}`),
+    );
+  });
+  process.on('disconnect', () => process.exit(0));
+  reply(0, 'ready');
+}
+
 /** What it logs about its recovery is not wanted in the output of the test. */
-export function startProcess(path: string, args: readonly string[]): ChildProcess {
+function startProcess(path: string, args: readonly string[]): ChildProcess {
   const execArgv = ['--disable-warning=ExperimentalWarning'];
   return fork(path, args, { execArgv, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
 }
@@ -44,7 +107,7 @@ export function startProcess(path: string, args: readonly string[]): ChildProces
  * `kill -9` between system calls: of one that is cut short the trace does not tell what it has done, so the process is
  * halted first, which it is when the calls under way have ended.
  */
-export async function killProcess(child: ChildProcess): Promise<void> {
+async function killProcess(child: ChildProcess): Promise<void> {
   const exited = once(child, 'exit');
   child.kill('SIGSTOP');
   while (!(await isHalted(child.pid ?? 0))) await sleep(1);

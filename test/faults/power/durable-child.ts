@@ -1,15 +1,10 @@
 /** The engine in a process of its own, told what to do by messages. Argument: the file of its store. */
+import { obey } from './child';
 import { EVENT, EVENT_VALUE, openPowerEngine } from './durable-app';
 
-export type Command = 'start' | 'raise' | 'end' | 'purge' | 'terminate';
 export interface Request {
-  readonly number: number;
-  readonly command: Command;
+  readonly command: 'start' | 'raise' | 'end' | 'purge' | 'terminate';
   readonly id: string;
-}
-export interface Reply {
-  readonly number: number;
-  readonly result: string;
 }
 
 /** Longer than the process lives. */
@@ -36,15 +31,4 @@ async function answer({ command, id }: Request): Promise<string> {
   }
 }
 
-process.on('message', (request: Request | { type: 'stop' }) => {
-  if ('type' in request) {
-    engine.dispose();
-    process.exit(0);
-  }
-  answer(request).then(
-    (result) => process.send?.({ number: request.number, result } satisfies Reply),
-    (error: unknown) => process.send?.({ number: request.number, result: `failed: ${String(error)}` }),
-  );
-});
-process.on('disconnect', () => process.exit(0));
-process.send?.({ ready: true });
+obey(answer, () => engine.dispose());

@@ -1,15 +1,12 @@
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import type { DurableEngine } from '../../../local/durable';
 import type { Random } from '../../../tools/lib/random';
-import { killProcess, startProcess } from './child';
+import { RecordedProgram } from './child';
 import { EVENT, EVENT_VALUE, openPowerEngine, OUTPUT } from './durable-app';
-import type { Command, Reply, Request } from './durable-child';
+import type { Request } from './durable-child';
 import type { NoteBook, Promises } from './promises';
-import type { PowerService, Recorded } from './service';
+import type { PowerService } from './service';
 
-const CHILD = join(__dirname, 'durable-child.js');
 const FILE = 'durable.db';
 const WORKERS = 8;
 /** An instance that has not ended so long after the cut is stuck, in ms. */
@@ -22,60 +19,33 @@ const instanceKey = (id: string): string => `instance ${id}`;
 const eventKey = (id: string): string => `event of ${id}`;
 const endKey = (id: string): string => `end of ${id}`;
 
-/** The engine in a process of its own. */
-class RecordedEngine implements Recorded {
-  private last = 0;
-  private readonly waiting = new Map<number, (result: string) => void>();
-
-  private constructor(private readonly child: ChildProcess) {
-    child.on('message', ({ number, result }: Reply) => {
-      this.waiting.get(number)?.(result);
-      this.waiting.delete(number);
-    });
-  }
-
-  static async start(file: string): Promise<RecordedEngine> {
-    const child = startProcess(CHILD, [file]);
-    await once(child, 'message');
-    return new RecordedEngine(child);
-  }
-
-  /** @throws when another result comes than the one expected. */
-  async command(command: Command, id: string, expected: string): Promise<void> {
-    const number = ++this.last;
-    const answer = new Promise<string>((resolve) => this.waiting.set(number, resolve));
-    this.child.send({ number, command, id } satisfies Request);
-    const result = await answer;
-    if (result !== expected) throw new Error(`${command} of ${id} was answered with ${result}.`);
-  }
-
-  kill(): Promise<void> {
-    return killProcess(this.child);
-  }
-
-  async stop(): Promise<void> {
-    const exited = once(this.child, 'exit');
-    this.child.send({ type: 'stop' });
-    await exited;
-  }
-}
-
 /** Instances one after the other: each is started, gets its event or is terminated, and is purged or not. */
-async function work(engine: RecordedEngine, notes: NoteBook, random: Random, worker: string): Promise<never> {
+async function work(
+  engine: RecordedProgram<Request>,
+  notes: NoteBook,
+  random: Random,
+  worker: string,
+): Promise<never> {
   for (let turn = 0; ; turn++) {
     const id = `${worker}-${turn}`;
-    await notes.ask({ [instanceKey(id)]: 'there' }, () => engine.command('start', id, 'started'));
+    await notes.ask({ [instanceKey(id)]: 'there' }, () =>
+      engine.command({ command: 'start', id }, 'started'),
+    );
     if (random.integer(0, 5) === 0) {
-      await notes.ask({ [endKey(id)]: TERMINATED }, () => engine.command('terminate', id, 'done'));
+      await notes.ask({ [endKey(id)]: TERMINATED }, () =>
+        engine.command({ command: 'terminate', id }, 'done'),
+      );
     } else {
       // It may end as soon as the event is sent, whether that is answered or not.
-      const ended = notes.ask({ [endKey(id)]: COMPLETED }, () => engine.command('end', id, COMPLETED));
-      await notes.ask({ [eventKey(id)]: 'raised' }, () => engine.command('raise', id, 'done'));
+      const ended = notes.ask({ [endKey(id)]: COMPLETED }, () =>
+        engine.command({ command: 'end', id }, COMPLETED),
+      );
+      await notes.ask({ [eventKey(id)]: 'raised' }, () => engine.command({ command: 'raise', id }, 'done'));
       await ended;
     }
     if (random.integer(0, 1) === 0) continue;
     await notes.ask({ [instanceKey(id)]: null, [eventKey(id)]: null, [endKey(id)]: null }, () =>
-      engine.command('purge', id, 'purged'),
+      engine.command({ command: 'purge', id }, 'purged'),
     );
   }
 }
@@ -96,10 +66,10 @@ async function finish(engine: DurableEngine, id: string, promises: Promises): Pr
 }
 
 /** Durable: instances with activities, sub-orchestrations, timers and events; ends that were seen, terminations, purges. */
-export const durable: PowerService<RecordedEngine> = {
+export const durable: PowerService<RecordedProgram<Request>> = {
   name: 'durable',
 
-  start: (dataDir) => RecordedEngine.start(join(dataDir, FILE)),
+  start: (dataDir) => RecordedProgram.start('durable-child', join(dataDir, FILE)),
 
   async load(engine, notes, random, life) {
     const workers = Array.from({ length: WORKERS }, (_, worker) => `${life}-${worker}`);

@@ -1,4 +1,4 @@
-/** `npm run test:power -- [service…] [--seed N] [--cuts N]`: see README.md. */
+/** `npm run test:power -- [service…] [--seed N] [--cuts N]`: see docs/power-loss.md. */
 import { mkdtempSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,0 +1,13 @@
+/** A database in a process of its own. Argument: its file. */
+import { obey } from './child';
+import { openRows, type Row, writeRows } from './database-rows';
+
+const database = openRows(process.argv[2] ?? '');
+
+obey(
+  async (rows: readonly Row[]) => {
+    await writeRows(database, rows);
+    return 'done';
+  },
+  () => database.close(),
+);
