@@ -59,12 +59,17 @@ export class RecordedProgram<Request> implements Recorded {
     return new RecordedProgram(child);
   }
 
-  /** @throws when another answer comes than the one expected. */
-  async command(body: Request, expected: string): Promise<void> {
+  /** @returns the answer. */
+  ask(body: Request): Promise<string> {
     const number = ++this.last;
     const answer = new Promise<string>((resolve) => this.waiting.set(number, resolve));
     this.child.send({ number, body } satisfies Numbered<Request>);
-    const result = await answer;
+    return answer;
+  }
+
+  /** @throws when another answer comes than the one expected. */
+  async command(body: Request, expected: string): Promise<void> {
+    const result = await this.ask(body);
     if (result !== expected) throw new Error(`${JSON.stringify(body)} was answered with ${result}.`);
   }
 

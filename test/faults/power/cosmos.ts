@@ -89,6 +89,11 @@ async function batch(
   });
 }
 
+async function found(container: Container): Promise<Map<string, string>> {
+  const { resources } = await container.items.readAll<Item>({ maxItemCount: 1_000 }).fetchAll();
+  return new Map(resources.map((item) => [keyOf(item), valueOf(item)]));
+}
+
 /** Cosmos DB: creates, replaces and deletions, alone and in transactional batches. */
 export const cosmos: PowerService<RecordedEndpoint> = {
   name: 'cosmos',
@@ -101,12 +106,16 @@ export const cosmos: PowerService<RecordedEndpoint> = {
     await Promise.all(workers.map((pk) => write(container, notes, random, pk)));
   },
 
+  async read({ port }) {
+    // Of the SDK's first requests none writes, once database and container are there.
+    return found((await containerAt(port)).container);
+  },
+
   async check(dataDir: string, promises: Promises) {
     const service = await startCosmos({ dataDir, port: 0, key: KEY });
     const { client, container } = await containerAt(service.port);
     try {
-      const { resources } = await container.items.readAll<Item>({ maxItemCount: 1_000 }).fetchAll();
-      const faults = promises.faults(new Map(resources.map((item) => [keyOf(item), valueOf(item)])));
+      const faults = promises.faults(await found(container));
       const after = itemOf('after', 'after', 'after:9000');
       await container.items.create(after);
       const { resource } = await container.item('after', 'after').read<Item>();

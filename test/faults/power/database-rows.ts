@@ -31,3 +31,9 @@ export async function writeRows(database: Database, rows: readonly Row[]): Promi
     }
   });
 }
+
+/** All rows, with their versions. */
+export function readRows(database: Database): [string, string][] {
+  const rows = database.db.prepare('SELECT key, version FROM rows').all() as unknown as Row[];
+  return rows.map(({ key, version }) => [key, String(version)]);
+}

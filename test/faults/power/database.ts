@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Random } from '../../../tools/lib/random';
 import { RecordedProgram } from './child';
-import { openRows, type Row, writeRows } from './database-rows';
+import { openRows, readRows, type Row, writeRows } from './database-rows';
 import type { NoteBook, Promises } from './promises';
 import type { PowerService } from './service';
 
@@ -12,7 +12,7 @@ const KEYS = 20;
 
 /** One operation after the other, on up to four rows at once. */
 async function work(
-  program: RecordedProgram<readonly Row[]>,
+  program: RecordedProgram<readonly Row[] | 'read'>,
   notes: NoteBook,
   random: Random,
   worker: string,
@@ -29,7 +29,7 @@ async function work(
 }
 
 /** The database class of the stores, with a log that is started anew all the time. */
-export const database: PowerService<RecordedProgram<readonly Row[]>> = {
+export const database: PowerService<RecordedProgram<readonly Row[] | 'read'>> = {
   name: 'database',
 
   start: (dataDir) => RecordedProgram.start('database-child', join(dataDir, FILE)),
@@ -39,11 +39,14 @@ export const database: PowerService<RecordedProgram<readonly Row[]>> = {
     await Promise.all(workers.map((worker) => work(program, notes, random, worker)));
   },
 
+  async read(program) {
+    return new Map(JSON.parse(await program.ask('read')) as [string, string][]);
+  },
+
   async check(dataDir: string, promises: Promises) {
     const opened = openRows(join(dataDir, FILE));
     try {
-      const rows = opened.db.prepare('SELECT key, version FROM rows').all() as unknown as Row[];
-      const faults = promises.faults(new Map(rows.map(({ key, version }) => [key, String(version)])));
+      const faults = promises.faults(new Map(readRows(opened)));
       const [check] = opened.db.prepare('PRAGMA integrity_check').all();
       if (check?.['integrity_check'] !== 'ok') faults.push(`SQLite finds: ${JSON.stringify(check)}`);
       await writeRows(opened, [{ key: 'after', version: '1' }]);

@@ -4,13 +4,14 @@ import { writeSync } from 'node:fs';
 export type Writes = Readonly<Record<string, string | null>>;
 
 /**
- * Written down in the order in which it happened: what was asked of the service, what it has acknowledged, and when
- * it was about to be started or ended.
+ * Written down in the order in which it happened: what was asked of the service, what it has acknowledged, when
+ * it was about to be started or ended, and all that it has shown to a reader after a start.
  */
 export type Note =
   | { readonly asked: number; readonly writes: Writes }
   | { readonly done: number }
-  | { readonly turn: 'start' | 'end' };
+  | { readonly turn: 'start' | 'end' }
+  | { readonly seen: Readonly<Record<string, string>> };
 
 /** Takes notes in a file whose writes are part of the recording, so that each stands between two calls of the service. */
 export class NoteBook {
@@ -55,6 +56,7 @@ export class Promises {
     let acknowledged = 0;
     for (const note of notes) {
       if ('asked' in note) this.open.set(note.asked, { left: new Map(Object.entries(note.writes)) });
+      else if ('seen' in note) this.see(new Map(Object.entries(note.seen)));
       else if ('done' in note) {
         this.settle(note.done);
         acknowledged += 1;
@@ -100,6 +102,12 @@ export class Promises {
       // One that was asked for before it and never answered has come before it, or never.
       for (const [other, { left }] of this.open) if (other < number) left.delete(key);
     }
+  }
+
+  /** What was shown must stay, acknowledged or not; and what was under way before a kill has happened by now, or never. */
+  private see(shown: ReadonlyMap<string, string>): void {
+    for (const key of this.keys()) this.settled.set(key, shown.get(key) ?? null);
+    this.open.clear();
   }
 
   private allowed(key: string): (string | null)[] {

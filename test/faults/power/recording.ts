@@ -27,6 +27,8 @@ async function main(): Promise<void> {
   for (const [index, end] of ENDS.slice(firstLife, firstLife + lives).entries()) {
     noteBook.note({ turn: 'start' });
     const running = await service.start(store);
+    const seen = await service.read?.(running);
+    if (seen) noteBook.note({ seen: Object.fromEntries(seen) });
     let isOver = false;
     // A client whose endpoint is gone may never come back, so nobody waits for the load to end.
     const load = service.load(running, noteBook, random, firstLife + index).catch((error: unknown) => {

@@ -19,6 +19,8 @@ export interface PowerService<R extends Recorded = Recorded> {
    * @param life 0 for the first start on the folder; what is written in another life has other names.
    */
   load(running: R, notes: NoteBook, random: Random, life: number): Promise<void>;
+  /** All that it shows to a reader, before it is under load: that must stay, too. */
+  read?(running: R): Promise<ReadonlyMap<string, string>>;
   /** Starts it on what a power cut has left, and tells what is wrong: what is lost, half there, or refused. */
   check(dataDir: string, promises: Promises): Promise<string[]>;
 }

@@ -43,6 +43,14 @@ test('one that was never answered counts no more once a later one was', () => {
   expect(faults(notes, { a: '1', b: '1' })).toEqual(['a is 1, and should be 2']);
 });
 
+test('what was shown after a start must stay, and what was not shown must not come', () => {
+  const notes: Note[] = [asked(1, { a: '1' }), done(1), asked(2, { b: '1' }), asked(3, { c: '1' })];
+  const shown: Note[] = [...notes, { seen: { a: '1', b: '1' } }];
+  expect(faults(shown, { a: '1', b: '1' })).toEqual([]);
+  expect(faults(shown, { a: '1' })).toEqual(['b is nothing, and should be 1']);
+  expect(faults(shown, { a: '1', b: '1', c: '1' })).toEqual(['c is 1, and should be nothing']);
+});
+
 test('it knows how much was acknowledged, and what must be there', () => {
   const promises = new Promises([
     asked(1, { a: '1' }),
