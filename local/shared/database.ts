@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { DiskFullError, isDiskFull, makeFolderDurably } from './files';
+import { DiskFullError, isDiskFull, makeFolderDurably, syncLeftovers } from './files';
 
 interface Pending {
   apply: (db: DatabaseSync) => unknown;
@@ -31,6 +31,8 @@ export class Database {
   ) {
     // The names of the files in it are made durable by SQLite.
     makeFolderDurably(dirname(file));
+    // Commits that a killed process had no time to sync are about to be shown: a power cut must not take them back then.
+    syncLeftovers(`${file}-wal`);
     this.db = new DatabaseSync(file);
     try {
       if (options.exclusive) this.db.exec('PRAGMA locking_mode=EXCLUSIVE');

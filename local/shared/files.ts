@@ -174,22 +174,30 @@ export function makeFolderDurably(path: string): void {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
   // Also when it was there: whoever made it may have been killed before this.
-  syncFolderNow(above);
+  syncNow(above);
 }
 
-function syncFolderNow(path: string): void {
-  let folder: number;
+/** Makes durable what a killed process has written to a file and not synced, and the file's name; a missing file is no error. */
+export function syncLeftovers(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) return;
+  syncNow(path);
+  syncNow(dirname(path));
+}
+
+/** fsync of a file or a folder. */
+function syncNow(path: string): void {
+  let handle: number;
   try {
-    folder = openSync(path, 'r');
+    handle = openSync(path, 'r');
   } catch (error) {
-    // One in which names may be used but not read is somebody else's, and was there before.
+    // A folder in which names may be used but not read is somebody else's, and was there before.
     if ((error as NodeJS.ErrnoException).code === 'EACCES') return;
     throw error;
   }
   try {
-    fsyncSync(folder);
+    fsyncSync(handle);
   } finally {
-    closeSync(folder);
+    closeSync(handle);
   }
 }
 

@@ -8,10 +8,14 @@ import type { Recorded } from './service';
 
 /** One of the local cloud's endpoints, in a process of its own. */
 export class RecordedEndpoint implements Recorded {
+  readonly exited: Promise<unknown>;
+
   private constructor(
     private readonly child: ChildProcess,
     readonly port: number,
-  ) {}
+  ) {
+    this.exited = once(child, 'exit');
+  }
 
   /** @param service the folder in `local` whose `main` is started. */
   static async start(service: string, options: object): Promise<RecordedEndpoint> {
@@ -23,14 +27,15 @@ export class RecordedEndpoint implements Recorded {
     return new RecordedEndpoint(child, answer.port);
   }
 
-  kill(): Promise<void> {
-    return killProcess(this.child);
+  async kill(): Promise<void> {
+    await halt(this.child);
+    this.child.kill('SIGKILL');
+    await this.exited;
   }
 
   async stop(): Promise<void> {
-    const exited = once(this.child, 'exit');
-    this.child.send({ type: 'stop' });
-    await exited;
+    if (this.child.connected) this.child.send({ type: 'stop' });
+    await this.exited;
   }
 }
 
@@ -44,8 +49,10 @@ interface Numbered<T> {
 export class RecordedProgram<Request> implements Recorded {
   private last = 0;
   private readonly waiting = new Map<number, (result: string) => void>();
+  readonly exited: Promise<unknown>;
 
   private constructor(private readonly child: ChildProcess) {
+    this.exited = once(child, 'exit');
     child.on('message', ({ number, body }: Numbered<string>) => {
       this.waiting.get(number)?.(body);
       this.waiting.delete(number);
@@ -73,14 +80,15 @@ export class RecordedProgram<Request> implements Recorded {
     if (result !== expected) throw new Error(`${JSON.stringify(body)} was answered with ${result}.`);
   }
 
-  kill(): Promise<void> {
-    return killProcess(this.child);
+  async kill(): Promise<void> {
+    await halt(this.child);
+    this.child.kill('SIGKILL');
+    await this.exited;
   }
 
   async stop(): Promise<void> {
-    const exited = once(this.child, 'exit');
-    this.child.send({ type: 'stop' });
-    await exited;
+    if (this.child.connected) this.child.send({ type: 'stop' });
+    await this.exited;
   }
 }
 
@@ -109,20 +117,19 @@ function startProcess(path: string, args: readonly string[]): ChildProcess {
 }
 
 /**
- * `kill -9` between system calls: of one that is cut short the trace does not tell what it has done, so the process is
- * halted first, which it is when the calls under way have ended.
+ * Halts a process, so that it is killed between system calls: of one that is cut short the trace does not tell what it has
+ * done.
  */
-async function killProcess(child: ChildProcess): Promise<void> {
-  const exited = once(child, 'exit');
+async function halt(child: ChildProcess): Promise<void> {
   child.kill('SIGSTOP');
   while (!(await isHalted(child.pid ?? 0))) await sleep(1);
-  child.kill('SIGKILL');
-  await exited;
 }
 
-/** Whether each thread of a process stands still: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+/** Whether each thread of a process stands still, or is gone: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
 async function isHalted(pid: number): Promise<boolean> {
-  const threads = await readdir(`/proc/${pid}/task`);
-  const stats = await Promise.all(threads.map((id) => readFile(`/proc/${pid}/task/${id}/stat`, 'utf8')));
-  return stats.every((stat) => /^[Tt]/.test(stat.slice(stat.lastIndexOf(')') + 2)));
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
+  const stats = await Promise.all(
+    threads.map((id) => readFile(`/proc/${pid}/task/${id}/stat`, 'utf8').catch(() => ') T')),
+  );
+  return stats.every((stat) => /^[TtZX]/.test(stat.slice(stat.lastIndexOf(')') + 2)));
 }

@@ -98,6 +98,8 @@ async function found(container: Container): Promise<Map<string, string>> {
 export const cosmos: PowerService<RecordedEndpoint> = {
   name: 'cosmos',
 
+  hasOneWriter: true,
+
   start: (dataDir) => RecordedEndpoint.start('cosmos', { dataDir, key: KEY }),
 
   async load({ port }, notes, random, life) {

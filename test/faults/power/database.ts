@@ -32,6 +32,8 @@ async function work(
 export const database: PowerService<RecordedProgram<readonly Row[] | 'read'>> = {
   name: 'database',
 
+  hasOneWriter: true,
+
   start: (dataDir) => RecordedProgram.start('database-child', join(dataDir, FILE)),
 
   async load(program, notes, random, life) {

@@ -69,6 +69,8 @@ async function finish(engine: DurableEngine, id: string, promises: Promises): Pr
 export const durable: PowerService<RecordedProgram<Request>> = {
   name: 'durable',
 
+  hasOneWriter: true,
+
   start: (dataDir) => RecordedProgram.start('durable-child', join(dataDir, FILE)),
 
   async load(engine, notes, random, life) {

@@ -2,7 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { random } from '../../../tools/lib/random';
 import { TRACED_CALLS } from './calls';
+import type { PowerService } from './service';
 
 /** Where the parts of a recording are. */
 export interface RecordingFolder {
@@ -48,32 +50,38 @@ export async function whyNot(): Promise<string | undefined> {
     : 'This test needs strace: install it first (on Debian and Ubuntu: apt-get install strace).';
 }
 
+/** A life is killed at about this sync, if it gets so far: some do, some do not. */
+const KILLED_AT_SYNC = { least: 30, most: 150 };
+
+/** `kill -9` as a sync is about to begin: what is written is there for the next life, and not durable. */
+function killAtSync(seed: number): string[] {
+  const { least, most } = KILLED_AT_SYNC;
+  return ['-e', `inject=fsync,fdatasync:signal=SIGKILL:when=${random(seed).integer(least, most)}`];
+}
+
 /**
  * Records a service under load: its system calls, and between them what was asked and acknowledged.
  * @param firstLife how often it was started on this disk before.
  */
-export async function record(service: string, seed: number, folder: string, firstLife = 0): Promise<void> {
+export async function record(
+  { name, hasOneWriter }: PowerService,
+  seed: number,
+  folder: string,
+  firstLife = 0,
+): Promise<void> {
   const { disk, trace } = recordingFolder(folder);
   mkdirSync(disk, { recursive: true });
-  const options = ['-f', '--seccomp-bpf', '-ttt', '-xx', '-y', '-s', `${MAX_STRING_BYTES}`];
+  // Calls that are not traced cost less with the filter, but then no signal is sent.
+  const kills = hasOneWriter ? killAtSync(seed) : ['--seccomp-bpf'];
+  const shown = ['-f', '-ttt', '-xx', '-y', '-s', `${MAX_STRING_BYTES}`, '-o', trace];
+  const calls = ['-e', `trace=${TRACED_CALLS}`, ...kills];
   const program = [process.execPath, '--disable-warning=ExperimentalWarning', PROGRAM];
   const traced = spawn(
     'strace',
-    [
-      ...options,
-      '-o',
-      trace,
-      '-e',
-      `trace=${TRACED_CALLS}`,
-      ...program,
-      service,
-      `${seed}`,
-      folder,
-      `${firstLife}`,
-    ],
+    [...shown, ...calls, ...program, name, `${seed}`, folder, `${firstLife}`],
     // File work through io_uring would not be seen.
     { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, UV_USE_IO_URING: '0' } },
   );
   const [code] = (await once(traced, 'exit')) as [number | null];
-  if (code !== 0) throw new Error(`The recording of ${service} ended with ${code}.`);
+  if (code !== 0) throw new Error(`The recording of ${name} ended with ${code}.`);
 }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { mixSeed, random as seeded } from '../../../tools/lib/random';
 import { NoteBook } from './promises';
 import { LIVES, recordingFolder } from './record';
+import type { Recorded } from './service';
 import { serviceNamed } from './services';
 
 /**
@@ -15,6 +16,8 @@ const ENDS = ['kill', 'stop', 'kill', 'kill'] as const;
 const NUMBERS_PER_LIFE = 1_000_000;
 /** How long a life lasts after the start, in ms. */
 const LIFE_MS = { least: 400, most: 800 };
+
+const GONE_WITHIN_MS = 1_000;
 
 async function main(): Promise<void> {
   const [, , name = '', seed = '', folder = '', first = '0'] = process.argv;
@@ -31,15 +34,20 @@ async function main(): Promise<void> {
     if (seen) noteBook.note({ seen: Object.fromEntries(seen) });
     let isOver = false;
     // A client whose endpoint is gone may never come back, so nobody waits for the load to end.
-    const load = service.load(running, noteBook, random, firstLife + index).catch((error: unknown) => {
-      if (!isOver) throw error;
+    const load = service.load(running, noteBook, random, firstLife + index).catch(async (error: unknown) => {
+      if (!isOver && !(await isGone(running))) throw error;
     });
-    await Promise.race([load, sleep(random.integer(LIFE_MS.least, LIFE_MS.most))]);
+    await Promise.race([load, running.exited, sleep(random.integer(LIFE_MS.least, LIFE_MS.most))]);
     isOver = true;
     noteBook.note({ turn: 'end' });
     await running[end]();
   }
   process.exit(0);
+}
+
+/** Whether it has just been killed at a sync: a client may notice that before its parent. */
+function isGone({ exited }: Recorded): Promise<boolean> {
+  return Promise.race([exited.then(() => true), sleep(GONE_WITHIN_MS).then(() => false)]);
 }
 
 main().catch((error: unknown) => {

@@ -48,12 +48,12 @@ async function test(name: string): Promise<number> {
   const folder = options.from ?? mkdtempSync(join(realpathSync(tmpdir()), `headwater-power-${name}-`));
   const [first, second] = [join(folder, 'first'), join(folder, 'second')];
   const cuts = Number(options.cuts);
-  if (options.from === undefined) await record(name, seed, first);
+  if (options.from === undefined) await record(serviceNamed(name), seed, first);
   const recording = await loadRecording(first);
   let failed = await cut(name, 'from the first start', recording, cuts);
   if (options.from === undefined) {
     await prepareAfterCut(recording, second, seeded(seed));
-    await record(name, seed, second, LIVES);
+    await record(serviceNamed(name), seed, second, LIVES);
   }
   failed += await cut(name, 'after a cut', await loadRecording(second), Math.ceil(cuts / 2));
   const isFound = failed > 0 && options.sabotage === undefined;

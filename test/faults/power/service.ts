@@ -3,6 +3,8 @@ import type { Random } from '../../../tools/lib/random';
 
 /** A service in a process of its own, which is recorded. */
 export interface Recorded {
+  /** Resolves when it is gone, however that came about. */
+  readonly exited: Promise<unknown>;
   /** Ends it as `kill -9` does, and resolves when it is gone. */
   kill(): Promise<void>;
   /** Lets it end in good order. */
@@ -12,6 +14,8 @@ export interface Recorded {
 /** One of the local cloud's services: how it is put under load, and how its store is checked after a power cut. */
 export interface PowerService<R extends Recorded = Recorded> {
   readonly name: string;
+  /** All its writes and syncs come from one thread: then it can also be killed as it is about to sync. */
+  readonly hasOneWriter?: boolean;
   /** Starts it on a folder, in a process of its own. */
   start(dataDir: string): Promise<R>;
   /**
