@@ -1,10 +1,11 @@
-/** What `npm run test:power` has found, made by hand: its own cuts are chance. */
+/** What `npm run test:power` has found or led to, made by hand: its own cuts are chance. */
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { blobConnectionString, startBlob } from '../../../local/blob/server';
+import { type Files, realFiles } from '../../../local/shared/files';
 import { Endpoint } from '../../conformance/eventhubs/support';
 
 let folder: string;
@@ -78,4 +79,40 @@ describe('an event that a power cut has torn, before whole ones', () => {
     await tear('first-2');
     await expect(Endpoint.start({ dataDir })).rejects.toThrow('whole ones follow');
   });
+});
+
+test('owner levels that a killed process may not have synced are synced before older ones are removed', async () => {
+  const first = await Endpoint.start();
+  for (const ownerLevel of [1, 2]) {
+    const producer = first.idempotentProducer({ '0': { ownerLevel, producerGroupId: 7 } });
+    await producer.getPartitionPublishingProperties('0');
+  }
+  const dataDir = join(folder, 'store');
+  await cp(first.dataDir, dataDir, { recursive: true });
+  await first.dispose();
+  const partition = join(dataDir, 'orders', '0');
+  await cp(join(partition, 'producers.2'), join(partition, 'producers.1'));
+
+  const done: string[] = [];
+  const files: Files = {
+    ...realFiles,
+    open: async (path) => {
+      const file = await realFiles.open(path);
+      const datasync = async (): Promise<void> => {
+        done.push(`sync ${relative(partition, path)}`);
+        await file.datasync();
+      };
+      return { ...file, datasync };
+    },
+    remove: async (path) => {
+      done.push(`remove ${relative(partition, path)}`);
+      await realFiles.remove(path);
+    },
+  };
+  const second = await Endpoint.start({ dataDir, files });
+  await second.dispose();
+  expect(done.filter((what) => what.includes('producers'))).toEqual([
+    'sync producers.2',
+    'remove producers.1',
+  ]);
 });
