@@ -145,7 +145,7 @@ export class Appender {
         const offset = this.active.offsetOf(this.active.end + at);
         const end = writeEvent(buffer, at + RECORD_HEADER_BYTES, event, { sequenceNumber, offset, time });
         const isContinued = index < events.length - 1;
-        sealRecord(buffer, at, end, { sequenceNumber, time, isContinued, isNumbered });
+        sealRecord(buffer, at, end, { sequenceNumber, time, isContinued, isNumbered, isJoined: at > 0 });
         ends.push(end);
         at = end;
         sequenceNumber += 1;

@@ -38,6 +38,8 @@ export class ClaimFile {
     for (const generation of generations) {
       const claims = decode(await readFile(join(folder, nameOf(generation))));
       if (!claims) continue;
+      // A killed process may not have synced it, and it counts from now on.
+      await sync(join(folder, nameOf(generation)), files);
       for (const old of generations) if (old < generation) await files.remove(join(folder, nameOf(old)));
       return new ClaimFile(folder, files, generation, claims);
     }
@@ -59,6 +61,15 @@ export class ClaimFile {
     this.generation += 1;
     // One that stays is removed at the next start.
     await this.files.remove(before).catch(() => undefined);
+  }
+}
+
+async function sync(path: string, files: Files): Promise<void> {
+  const file = await files.open(path);
+  try {
+    await file.datasync();
+  } finally {
+    await file.close();
   }
 }
 

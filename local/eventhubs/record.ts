@@ -4,14 +4,16 @@ import { MAX_MESSAGE_BYTES } from './limits';
 
 /**
  * A record of a segment: `[length 4][crc 4][sequence number 8][time 8][message]`, numbers big-endian,
- * `length` being that of the message, the CRC-32 covering everything but itself. The two highest bits of the
- * sequence number tell whether the next record belongs to the same send, and whether an idempotent producer sent it.
+ * `length` being that of the message, the CRC-32 covering everything but itself. The three highest bits of the
+ * sequence number tell whether the next record belongs to the same send, whether an idempotent producer sent it, and
+ * whether it was written together with the record before it.
  */
 export const RECORD_HEADER_BYTES = 24;
 /** The annotations that the service adds come on top of what the sender may send. */
 export const MAX_RECORD_BYTES = MAX_MESSAGE_BYTES + 1_024;
 const CONTINUED_BIT = 0x8000_0000;
 const NUMBERED_BIT = 0x4000_0000;
+const JOINED_BIT = 0x2000_0000;
 
 export interface RecordHead {
   /** With the header, in bytes. */
@@ -23,6 +25,8 @@ export interface RecordHead {
   readonly isContinued: boolean;
   /** An idempotent producer sent it: its annotations hold the producer's number. */
   readonly isNumbered: boolean;
+  /** It was written, and synced, together with the record before it. */
+  readonly isJoined: boolean;
 }
 
 /** Completes a record whose message was already written after its header. */
@@ -30,7 +34,10 @@ export function sealRecord(target: Buffer, start: number, end: number, head: Omi
   const length = end - start - RECORD_HEADER_BYTES;
   target.writeUInt32BE(length, start);
   writeUint64(target, head.sequenceNumber, start + 8);
-  const flags = (head.isContinued ? CONTINUED_BIT : 0) + (head.isNumbered ? NUMBERED_BIT : 0);
+  const flags =
+    (head.isContinued ? CONTINUED_BIT : 0) +
+    (head.isNumbered ? NUMBERED_BIT : 0) +
+    (head.isJoined ? JOINED_BIT : 0);
   target.writeUInt32BE(target.readUInt32BE(start + 8) + flags, start + 8);
   writeUint64(target, head.time, start + 16);
   target.writeUInt32BE(crc32(target.subarray(start + 8, end), length), start + 4);
@@ -55,13 +62,14 @@ export function readRecord(buffer: Buffer, at: number): RecordHead | undefined {
     time: readUint64(buffer, at + 16),
     isContinued: (buffer.readUInt32BE(at + 8) & CONTINUED_BIT) !== 0,
     isNumbered: (buffer.readUInt32BE(at + 8) & NUMBERED_BIT) !== 0,
+    isJoined: (buffer.readUInt32BE(at + 8) & JOINED_BIT) !== 0,
   };
 }
 
 /** What the record at `at` claims as its sequence number, whole or not. */
 export function sequenceNumberAt(buffer: Buffer, at: number): number {
   return (
-    (buffer.readUInt32BE(at + 8) & ~(CONTINUED_BIT | NUMBERED_BIT)) * 0x1_0000_0000 +
+    (buffer.readUInt32BE(at + 8) & ~(CONTINUED_BIT | NUMBERED_BIT | JOINED_BIT)) * 0x1_0000_0000 +
     buffer.readUInt32BE(at + 12)
   );
 }

@@ -186,7 +186,10 @@ function cutOff(segment: Segment): CorruptSegmentError {
   );
 }
 
-/** Looks for a whole record after the end of the good ones: a sign of damage rather than of a torn write. */
+/**
+ * Looks for a whole write after the end of the good ones: a sign of damage rather than of a torn write, since each is
+ * synced before the next. Records that were written together with a torn one may be whole: a disk need not write in order.
+ */
 async function findLater(
   segment: Segment,
   file: DurableFile,
@@ -197,7 +200,7 @@ async function findLater(
     for (let at = 0; at < SCAN_BYTES && at + RECORD_HEADER_BYTES < buffer.length; at += 1) {
       // Cheap tests first: most positions are none of a record.
       const ahead = sequenceNumberAt(buffer, at) - segment.nextSequenceNumber;
-      if (ahead > 0 && ahead < size && readRecord(buffer, at)) return from + at;
+      if (ahead > 0 && ahead < size && readRecord(buffer, at)?.isJoined === false) return from + at;
     }
   }
   return undefined;

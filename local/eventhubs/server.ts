@@ -1,9 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { create_container } from 'rhea';
 import type { Service } from '../shared/child';
-import { type Files, realFiles } from '../shared/files';
+import { type Files, makeFolderDurably, realFiles } from '../shared/files';
 import { listen, LOOPBACK } from '../shared/listen';
 import { log } from '../shared/log';
 import { ClientConnection } from './connection';
@@ -38,7 +37,7 @@ const CLOSE_GRACE_MS = 1_000;
  */
 export async function startEventHubs(options: EventHubsOptions): Promise<Service> {
   const files = options.files ?? realFiles;
-  await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
+  makeFolderDurably(options.dataDir);
   const namespace = await Namespace.open(options.dataDir, options.hubs, files, {
     segmentBytes: options.segmentBytes ?? DEFAULT_SEGMENT_BYTES,
     retentionMs: options.retentionMs ?? DEFAULT_RETENTION_MS,

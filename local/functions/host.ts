@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostKeys } from './auth';
 import { Durable } from './durable';
@@ -14,6 +13,7 @@ import { Timers } from './timers';
 import { WorkerPool } from './worker-pool';
 import type { Counters, Service } from '../shared/child';
 import { Database } from '../shared/database';
+import { makeFolderDurably } from '../shared/files';
 import { listen } from '../shared/listen';
 import { log } from '../shared/log';
 
@@ -59,7 +59,7 @@ const MAX_KEPT_GENERATORS = 5_000;
  * @throws when the port is taken, host.json is invalid, or a store cannot be opened.
  */
 export async function startFunctionsHost(options: FunctionsHostOptions): Promise<FunctionsHost> {
-  mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
+  makeFolderDurably(options.dataDir);
   const settings = appSettings(readLocalSettings(options.appDir), process.env, options);
   const host = new Host(options, readHostJson(options.appDir, settings), settings);
   try {

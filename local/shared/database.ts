@@ -1,7 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { DiskFullError, isDiskFull } from './files';
+import { DiskFullError, isDiskFull, makeFolderDurably, syncLeftovers } from './files';
 
 interface Pending {
   apply: (db: DatabaseSync) => unknown;
@@ -30,7 +29,10 @@ export class Database {
     readonly file: string,
     options: { readonly exclusive?: boolean } = {},
   ) {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    // The names of the files in it are made durable by SQLite.
+    makeFolderDurably(dirname(file));
+    // Commits that a killed process had no time to sync are about to be shown: a power cut must not take them back then.
+    syncLeftovers(`${file}-wal`);
     this.db = new DatabaseSync(file);
     try {
       if (options.exclusive) this.db.exec('PRAGMA locking_mode=EXCLUSIVE');

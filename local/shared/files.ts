@@ -1,3 +1,4 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
@@ -159,6 +160,45 @@ export function powerLossFiles(): Files {
 /** Chooses the file layer of a child process: `HEADWATER_POWER_LOSS=1` (tests only) selects {@link powerLossFiles}. */
 export function filesFromEnvironment(env: NodeJS.ProcessEnv = process.env): Files {
   return env['HEADWATER_POWER_LOSS'] === '1' ? powerLossFiles() : realFiles;
+}
+
+/**
+ * Makes a folder, for its owner only, and those above it that are missing. Each is durable under its name before
+ * anything is put into it: a file that is synced is lost all the same when the name of its folder is.
+ */
+export function makeFolderDurably(path: string): void {
+  const folder = resolve(path);
+  const above = dirname(folder);
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    makeFolderDurably(above);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+  // Also when it was there: whoever made it may have been killed before this.
+  syncNow(above);
+}
+
+/** Makes durable what a killed process has written to a file and not synced, and the file's name; a missing file is no error. */
+export function syncLeftovers(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) return;
+  syncNow(path);
+  syncNow(dirname(path));
+}
+
+/** fsync of a file or a folder. */
+function syncNow(path: string): void {
+  let handle: number;
+  try {
+    handle = openSync(path, 'r');
+  } catch (error) {
+    // A folder in which names may be used but not read is somebody else's, and was there before.
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') return;
+    throw error;
+  }
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
 }
 
 /** Writes a new file so that it is durable under its name when the promise resolves. */

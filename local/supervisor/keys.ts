@@ -31,7 +31,11 @@ const KEY_NAME = 'RootManageSharedAccessKey';
 
 /** Reads the keys of a state folder, and makes them when it has none yet. @throws when the file is damaged. */
 export async function loadKeys(stateDir: string): Promise<Keys> {
-  return readKeys(stateDir) ?? createKeys(stateDir);
+  const keys = readKeys(stateDir);
+  if (!keys) return createKeys(stateDir);
+  // Whoever made them may have been killed before their name was durable.
+  await realFiles.syncFolder(stateDir);
+  return keys;
 }
 
 /** The keys of a state folder, or undefined when it has none. @throws when the file is not ours or damaged. */

@@ -1,5 +1,6 @@
-import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, lstatSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { makeFolderDurably } from '../shared/files';
 import { KEYS_FILE, readKeys } from './keys';
 import { LOCK_FILES } from './lock';
 
@@ -15,7 +16,7 @@ const OWN_NAMES: ReadonlySet<string> = new Set([KEYS_FILE, `${KEYS_FILE}.new`, .
  */
 export function prepareStateDir(path: string): string {
   const stateDir = resolve(path);
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  makeFolderDurably(stateDir);
   const foreign = readdirSync(stateDir).filter((name) => !OWN_NAMES.has(name));
   if (foreign.length > 0 && !readKeys(stateDir)) {
     throw new Error(

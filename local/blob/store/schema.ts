@@ -49,8 +49,11 @@ function pragma(db: DatabaseSync, name: string): unknown {
   return row ? Object.values(row)[0] : undefined;
 }
 
-/** SQLITE_IOERR_SHMOPEN, _SHMSIZE, _SHMMAP (https://sqlite.org/rescode.html): no room for the index of the log. */
-const NO_ROOM_TO_READ: readonly unknown[] = [4_618, 4_874, 5_386];
+/**
+ * SQLITE_IOERR_SHMOPEN, _SHMSIZE, _SHMMAP (https://sqlite.org/rescode.html): no room for the index of the log; and
+ * SQLITE_READONLY_ROLLBACK: what the very first start has begun must be rolled back before anything can be read.
+ */
+const NOT_BY_READING_ALONE: readonly unknown[] = [4_618, 4_874, 5_386, 776];
 const BUSY = 5;
 
 /** @throws when the database is not a whole store of this version. */
@@ -72,7 +75,7 @@ function check(db: DatabaseSync, size: number): void {
 
 /**
  * Checks the file through a read-only connection: closing that one never writes, whatever state the file is in.
- * @returns false when a full disk does not even let it be read in this way.
+ * @returns false when it cannot be read in this way: on a full disk, or when its first start was cut short.
  */
 function checkReadOnly(file: string, size: number): boolean {
   const db = new DatabaseSync(file, { readOnly: true });
@@ -80,7 +83,7 @@ function checkReadOnly(file: string, size: number): boolean {
     check(db, size);
     return true;
   } catch (error) {
-    if (NO_ROOM_TO_READ.includes((error as { errcode?: unknown }).errcode)) return false;
+    if (NOT_BY_READING_ALONE.includes((error as { errcode?: unknown }).errcode)) return false;
     throw error;
   } finally {
     db.close();
