@@ -9,6 +9,8 @@ const USED = 0.7;
 
 /** With less in use while egress holds back there is enough for it, too. */
 const USED_WITHOUT = 0.55;
+/** With so much in use while egress holds back nothing is left for it but its least. */
+const USED_UP = 0.8;
 
 /**
  * How long (ms) the use of time is measured at least; so long, too, egress holds back before it is looked again. While it
@@ -16,9 +18,11 @@ const USED_WITHOUT = 0.55;
  */
 const SAMPLE_MS = 100;
 
-/** While both want the machine, egress may begin something for so long (ms) of each second: it never stands still. */
-const WINDOW_MS = 50;
 const PERIOD_MS = 1_000;
+/** While both want the machine, egress may begin something for so long (ms) of each second at least: it never stands still. */
+const LEAST_MS = 50;
+/** And so long at most: in the rest is measured what ingest uses alone. */
+const MOST_MS = 750;
 
 /** A process that uses less of its time than that is not what ingest waits for, however busy the machine is. */
 const OWN = 0.1;
@@ -54,6 +58,12 @@ function machineTimes(): { idle: number; all: number } {
   return { idle, all };
 }
 
+/** The more is in use, the less of each second is left: a slow machine shares, a full one does not. */
+function windowOf(used: number): number {
+  const left = (USED_UP - used) / (USED_UP - USED_WITHOUT);
+  return Math.max(LEAST_MS, Math.min(MOST_MS, left * PERIOD_MS));
+}
+
 /**
  * Ingest comes first where both want the machine: who may not send has to keep its records, and what a consumer is owed
  * is stored and waits.
@@ -62,6 +72,10 @@ export class Priority {
   private ingestAt = -Infinity;
   private sampledAt = -Infinity;
   private holding = false;
+  /** For so long (ms) of each second egress may begin something while it holds back. */
+  private windowMs = LEAST_MS;
+  /** Egress went on since the use of time was measured last: what was used since says nothing of ingest. */
+  private isMixed = false;
 
   constructor(
     private readonly now: () => number = Date.now,
@@ -77,13 +91,23 @@ export class Priority {
   get held(): boolean {
     const now = this.now();
     if (now - this.ingestAt > INGEST_MS) this.holding = false;
-    else if (now - this.sampledAt >= SAMPLE_MS) {
-      const { own, machine } = this.utilization();
-      // Who holds back does little, and the machine has less to do: neither alone is a reason to go on.
-      this.holding = own > USED || (this.holding ? machine > USED_WITHOUT : machine > USED && own > OWN);
-      this.sampledAt = now;
-    }
+    else if (this.holding && now % PERIOD_MS < this.windowMs) this.isMixed = true;
+    else if (this.isMixed || now - this.sampledAt >= SAMPLE_MS) this.sample(now);
     return this.holding;
+  }
+
+  private sample(now: number): void {
+    const { own, machine } = this.utilization();
+    this.sampledAt = now;
+    if (!this.holding) {
+      this.holding = own > USED || (machine > USED && own > OWN);
+      this.windowMs = LEAST_MS;
+    } else if (!this.isMixed) {
+      // Who holds back does little, and the machine has less to do: neither alone is a reason to go on.
+      this.holding = own > USED || machine > USED_WITHOUT;
+      this.windowMs = windowOf(own > USED ? 1 : machine);
+    }
+    this.isMixed = false;
   }
 
   /** When egress may begin something, ms since the epoch; 0: now. */
@@ -91,7 +115,7 @@ export class Priority {
     if (!this.held) return 0;
     const now = this.now();
     const into = now % PERIOD_MS;
-    return into < WINDOW_MS ? 0 : now + Math.min(SAMPLE_MS, PERIOD_MS - into);
+    return into < this.windowMs ? 0 : now + Math.min(SAMPLE_MS, PERIOD_MS - into);
   }
 
   /** Resolves when egress may go on. */

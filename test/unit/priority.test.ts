@@ -10,6 +10,24 @@ function at(machine: number, own = 0.3) {
   return { world, priority };
 }
 
+/** The moments of two seconds in which egress may begin something, while ingest goes on. */
+function windows(machine: number): number[] {
+  const { world, priority } = at(0.99);
+  world.now = 19_900;
+  priority.note();
+  // Held back before that, since both wanted the machine.
+  expect(priority.held).toBe(true);
+  world.machine = machine;
+  const open: number[] = [];
+  for (world.now = 20_000; world.now < 22_000; world.now += 10) {
+    priority.note();
+    const until = priority.heldUntil();
+    if (until === 0) open.push(world.now - 20_000);
+    else expect([world.now + 100, Math.ceil(world.now / 1_000) * 1_000]).toContain(until);
+  }
+  return open;
+}
+
 describe('egress', () => {
   test('holds back while ingest goes on and the machine is in use', () => {
     const { world, priority } = at(0.9);
@@ -47,6 +65,10 @@ describe('egress', () => {
     world.machine = 0.6;
     expect(held()).toBe(true);
     world.machine = 0.5;
+    // Egress has its part of this second; then what ingest uses alone is looked at.
+    expect(held()).toBe(true);
+    world.now = 10_700;
+    expect(held()).toBe(true);
     expect(held()).toBe(false);
     world.machine = 0.6;
     world.own = 0.3;
@@ -66,13 +88,29 @@ describe('egress', () => {
   });
 
   test('has a window in each second, so that it never stands still', () => {
-    const { world, priority } = at(1);
+    expect(windows(1)).toEqual([0, 10, 20, 30, 40, 1_000, 1_010, 1_020, 1_030, 1_040]);
+  });
+
+  test('has the more of each second, the more ingest leaves of the machine', () => {
+    const opened = [0.95, 0.75, 0.7, 0.65, 0.5].map((machine) => windows(machine).length);
+    expect(opened).toEqual(opened.toSorted((a, b) => a - b));
+    expect(opened[0]).toBe(10);
+    // But for the tenth of a second in which that was found out.
+    expect(opened.at(-1)).toBe(190);
+    expect(new Set(opened).size).toBe(opened.length);
+  });
+
+  test('is given its part by what ingest uses alone, not by what both use', () => {
+    const { world, priority } = at(0.99);
     const open: number[] = [];
-    for (world.now = 20_000; world.now < 22_000; world.now += 10) {
+    for (world.now = 20_000; world.now < 30_000; world.now += 10) {
       priority.note();
-      if (priority.heldUntil() === 0) open.push(world.now);
-      else expect([world.now + 100, Math.ceil(world.now / 1_000) * 1_000]).toContain(priority.heldUntil());
+      const isOpen = priority.heldUntil() === 0;
+      world.machine = isOpen ? 1 : 0.65;
+      if (isOpen) open.push(world.now);
     }
-    expect(open).toEqual([0, 10, 20, 30, 40, 1_000, 1_010, 1_020, 1_030, 1_040].map((ms) => 20_000 + ms));
+    // 60 % of each second, but for the first, in which it was not known.
+    expect(open.length).toBeGreaterThan(500);
+    expect(open.length).toBeLessThan(620);
   });
 });
