@@ -24,6 +24,9 @@ const LEAST_MS = 50;
 /** And so long at most: in the rest is measured what ingest uses alone. */
 const MOST_MS = 750;
 
+/** How much the newest sample counts: a tenth of a second alone says little. */
+const SMOOTHING = 0.2;
+
 /** A process that uses less of its time than that is not what ingest waits for, however busy the machine is. */
 const OWN = 0.1;
 
@@ -72,7 +75,9 @@ export class Priority {
   private ingestAt = -Infinity;
   private sampledAt = -Infinity;
   private holding = false;
-  /** For so long (ms) of each second egress may begin something while it holds back. */
+  /** The share of the machine that ingest uses alone, smoothed; measured while egress holds back. */
+  private used = 1;
+  /** For so long (ms) of each second egress may begin something then. */
   private windowMs = LEAST_MS;
   /** Egress went on since the use of time was measured last: what was used since says nothing of ingest. */
   private isMixed = false;
@@ -101,11 +106,13 @@ export class Priority {
     this.sampledAt = now;
     if (!this.holding) {
       this.holding = own > USED || (machine > USED && own > OWN);
+      this.used = 1;
       this.windowMs = LEAST_MS;
     } else if (!this.isMixed) {
       // Who holds back does little, and the machine has less to do: neither alone is a reason to go on.
-      this.holding = own > USED || machine > USED_WITHOUT;
-      this.windowMs = windowOf(own > USED ? 1 : machine);
+      this.used += SMOOTHING * ((own > USED ? 1 : machine) - this.used);
+      this.holding = this.used > USED_WITHOUT;
+      this.windowMs = windowOf(this.used);
     }
     this.isMixed = false;
   }
