@@ -3,7 +3,7 @@ import { disagreements } from '../../tools/lib/agreement';
 import type { Answer, ConsumerOptions, Delivery } from '../../tools/lib/consumer';
 import { Subscriptions } from '../../tools/lib/subscriptions';
 import { entriesOf, itemsOf, land, rowsOf, subscriber, toldOf, type Subscriber } from '../support/deliveries';
-import { until } from '../support/functions-host';
+import { until } from '../support/until';
 import { headwater, type Headwater } from '../support/headwater';
 
 const ATTEMPTS = 4;

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ApiError, type AcceptedBatch } from '../../tools/lib/api';
 import { APP_DIR } from '../../tools/lib/app';
 import { headwater, type Headwater } from '../support/headwater';
+import { until } from '../support/until';
 
 const PRELOAD = join(APP_DIR, 'build', 'test', 'faults', 'support', 'fault-point.js');
 
@@ -32,14 +33,6 @@ function arm(fault: string): void {
 }
 
 const wasHit = (): boolean => existsSync(sign('hit'));
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let turn = 0; turn < 600; turn++) {
-    if (await condition()) return;
-    await delay(50);
-  }
-  throw new Error('It never came to that.');
-}
 
 /** Two documents, of which one changes; named after the batch, since several share a store. */
 const bodyOf = (name: string): string =>

@@ -6,8 +6,8 @@ import {
   KEYS,
   removeTemporaryFolders,
   startSampleHost,
-  until,
 } from '../support/functions-host';
+import { until } from '../support/until';
 import { Sink } from '../support/sink';
 
 type Host = Awaited<ReturnType<typeof startSampleHost>>;

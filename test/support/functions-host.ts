@@ -31,11 +31,6 @@ export function copySampleApp(hostJson: Record<string, unknown> = {}): string {
   return appDir;
 }
 
-/** Waits for a condition of another process that sends no event. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
-}
-
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -1,18 +1,14 @@
 import { parsePolicies, policiesXml } from '../access-policy';
 import { fail, failed } from '../errors';
-import { findContainer } from '../inputs';
-import { refuseContainerRead } from '../lease';
 import { MAX_POLICIES_BODY } from '../limits';
 import { stateHeaders, type BlobRequest, type Outcome } from '../protocol';
 import type { Store } from '../store/store';
-import { changeContainer } from './containers';
+import { changeContainer, findReadable } from './containers';
 
 /** https://learn.microsoft.com/rest/api/storageservices/get-container-acl */
 export function getContainerAcl(store: Store, request: BlobRequest): Outcome {
-  const container = findContainer(store, request);
+  const container = findReadable(store, request);
   if (failed(container)) return container;
-  const refused = refuseContainerRead(container.lease, request.header('x-ms-lease-id'), store.now());
-  if (refused) return refused;
   return {
     status: 200,
     headers: { ...stateHeaders(container), 'Content-Type': 'application/xml' },

@@ -49,12 +49,17 @@ export async function deleteContainer(store: Store, request: BlobRequest): Promi
   return { status: 202 };
 }
 
-/** https://learn.microsoft.com/rest/api/storageservices/get-container-properties */
-export function getContainerProperties(store: Store, request: BlobRequest): Outcome {
+/** The container of a request, unless the lease id with it refuses that it is read. */
+export function findReadable(store: Store, request: BlobRequest): ContainerRecord | Failure {
   const container = findContainer(store, request);
   if (failed(container)) return container;
-  const refused = refuseContainerRead(container.lease, request.header('x-ms-lease-id'), store.now());
-  if (refused) return refused;
+  return refuseContainerRead(container.lease, request.header('x-ms-lease-id'), store.now()) ?? container;
+}
+
+/** https://learn.microsoft.com/rest/api/storageservices/get-container-properties */
+export function getContainerProperties(store: Store, request: BlobRequest): Outcome {
+  const container = findReadable(store, request);
+  if (failed(container)) return container;
   return {
     status: 200,
     headers: {

@@ -1,7 +1,8 @@
 import { type Container, CosmosClient } from '@azure/cosmos';
 import { cosmosConnectionString, startCosmos } from '../../../local/cosmos/server';
 import type { Service } from '../../../local/shared/child';
-import { startSampleHost, temporaryFolder, until } from '../../support/functions-host';
+import { startSampleHost, temporaryFolder } from '../../support/functions-host';
+import { until } from '../../support/until';
 import { Sink } from '../../support/sink';
 
 /** What a function of the sample app tells of a run. */

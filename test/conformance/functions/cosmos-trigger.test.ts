@@ -2,7 +2,8 @@ import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ChangeFeedStartFrom, type Container } from '@azure/cosmos';
-import { copySampleApp, removeTemporaryFolders, temporaryFolder, until } from '../../support/functions-host';
+import { copySampleApp, removeTemporaryFolders, temporaryFolder } from '../../support/functions-host';
+import { until } from '../../support/until';
 import { forkSampleHost, killHost } from '../../support/host-process';
 import { CosmosFeeds, idsOf, lsnOf } from './cosmos-feeds';
 

@@ -1,5 +1,6 @@
 import type { CosmosDBv4ChangeFeedItem } from '@azure/functions';
-import { removeTemporaryFolders, until } from '../../support/functions-host';
+import { removeTemporaryFolders } from '../../support/functions-host';
+import { until } from '../../support/until';
 import { CosmosFeeds, lsnOf } from './cosmos-feeds';
 
 interface Item {

@@ -10,8 +10,8 @@ import {
   removeTemporaryFolders,
   startSampleHost,
   temporaryFolder,
-  until,
 } from '../../support/functions-host';
+import { until } from '../../support/until';
 import { forkSampleHost, killHost } from '../../support/host-process';
 import { Sink } from '../../support/sink';
 

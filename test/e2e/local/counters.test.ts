@@ -2,7 +2,8 @@ import { CosmosClient } from '@azure/cosmos';
 import { EventHubProducerClient } from '@azure/event-hubs';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { type Counters, type LocalCloud, type ServiceName } from '../../../local/start';
-import { removeTemporaryFolders, startSampleCloud, until } from '../../support/functions-host';
+import { removeTemporaryFolders, startSampleCloud } from '../../support/functions-host';
+import { until } from '../../support/until';
 
 let cloud: LocalCloud;
 

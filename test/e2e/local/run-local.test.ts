@@ -6,7 +6,8 @@ import { createInterface } from 'node:readline';
 import { CosmosClient } from '@azure/cosmos';
 import { earliestEventPosition, EventHubConsumerClient, EventHubProducerClient } from '@azure/event-hubs';
 import { BlobServiceClient } from '@azure/storage-blob';
-import { isAlive, removeTemporaryFolders, temporaryFolder, until } from '../../support/functions-host';
+import { isAlive, removeTemporaryFolders, temporaryFolder } from '../../support/functions-host';
+import { until } from '../../support/until';
 import { Sink } from '../../support/sink';
 
 const MAIN = resolve(__dirname, '../../../build/tools/local.js');

@@ -1,5 +1,6 @@
 import { getPriority } from 'node:os';
-import { KEYS, removeTemporaryFolders, startSampleHost, until } from '../../support/functions-host';
+import { KEYS, removeTemporaryFolders, startSampleHost } from '../../support/functions-host';
+import { until } from '../../support/until';
 
 let host: Awaited<ReturnType<typeof startSampleHost>>;
 

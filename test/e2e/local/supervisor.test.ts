@@ -11,8 +11,8 @@ import {
   SAMPLE_APP,
   SAMPLE_SETTINGS,
   temporaryFolder,
-  until,
 } from '../../support/functions-host';
+import { until } from '../../support/until';
 
 const ANY_PORTS = { blob: 0, eventhubs: 0, cosmos: 0, functions: 0 };
 let clouds: LocalCloud[] = [];

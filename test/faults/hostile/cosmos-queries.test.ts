@@ -1,32 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { CosmosClient, type Container } from '@azure/cosmos';
-import { cosmosConnectionString, startCosmos } from '../../../local/cosmos/server';
-import type { Service } from '../../../local/shared/child';
+import type { Container } from '@azure/cosmos';
+import { newContainer, startEndpoint, type Endpoint } from '../../conformance/cosmos/harness';
 
-const KEY = Buffer.from('a key for tests only').toString('base64');
-
-let folder: string;
-let service: Service;
-let client: CosmosClient;
+let endpoint: Endpoint;
 let container: Container;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'headwater-queries-'));
-  service = await startCosmos({ dataDir: folder, port: 0, key: KEY });
-  client = new CosmosClient(cosmosConnectionString({ port: service.port, key: KEY }));
-  const { database } = await client.databases.createIfNotExists({ id: 'd' });
-  const definition = { id: 'c', partitionKey: { paths: ['/pk'] } };
-  container = (await database.containers.createIfNotExists(definition)).container;
+  endpoint = await startEndpoint();
+  container = await newContainer(endpoint.database);
   const numbers = Array.from({ length: 50_000 }, (_, number) => number);
   await container.items.create({ id: '1', pk: 'p', text: 'a'.repeat(1_000_000) });
   await container.items.create({ id: '1', pk: 'numbers', numbers });
 });
-afterAll(async () => {
-  client.dispose();
-  await service.dispose();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => endpoint.dispose());
 
 async function answer(query: string, partitionKey = 'p'): Promise<unknown> {
   try {

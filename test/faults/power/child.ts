@@ -6,25 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FromChild } from '../../../local/shared/child';
 import type { Recorded } from './service';
 
-/** One of the local cloud's endpoints, in a process of its own. */
-export class RecordedEndpoint implements Recorded {
+/** A process under the recording. */
+class RecordedProcess implements Recorded {
   readonly exited: Promise<unknown>;
 
-  private constructor(
-    private readonly child: ChildProcess,
-    readonly port: number,
-  ) {
+  protected constructor(protected readonly child: ChildProcess) {
     this.exited = once(child, 'exit');
-  }
-
-  /** @param service the folder in `local` whose `main` is started. */
-  static async start(service: string, options: object): Promise<RecordedEndpoint> {
-    const child = startProcess(join(__dirname, `../../../local/${service}/main.js`), []);
-    const ready = once(child, 'message') as Promise<[FromChild]>;
-    child.send({ type: 'start', options: { ...options, port: 0 } });
-    const [answer] = await ready;
-    if (answer.type !== 'ready') throw new Error(answer.message);
-    return new RecordedEndpoint(child, answer.port);
   }
 
   async kill(): Promise<void> {
@@ -39,6 +26,26 @@ export class RecordedEndpoint implements Recorded {
   }
 }
 
+/** One of the local cloud's endpoints, in a process of its own. */
+export class RecordedEndpoint extends RecordedProcess {
+  private constructor(
+    child: ChildProcess,
+    readonly port: number,
+  ) {
+    super(child);
+  }
+
+  /** @param service the folder in `local` whose `main` is started. */
+  static async start(service: string, options: object): Promise<RecordedEndpoint> {
+    const child = startProcess(join(__dirname, `../../../local/${service}/main.js`), []);
+    const ready = once(child, 'message') as Promise<[FromChild]>;
+    child.send({ type: 'start', options: { ...options, port: 0 } });
+    const [answer] = await ready;
+    if (answer.type !== 'ready') throw new Error(answer.message);
+    return new RecordedEndpoint(child, answer.port);
+  }
+}
+
 /** A request to a {@link RecordedProgram}, and the answer. */
 interface Numbered<T> {
   readonly number: number;
@@ -46,13 +53,12 @@ interface Numbered<T> {
 }
 
 /** A program of this folder in a process of its own, that does what it is told by {@link obey}. */
-export class RecordedProgram<Request> implements Recorded {
+export class RecordedProgram<Request> extends RecordedProcess {
   private last = 0;
   private readonly waiting = new Map<number, (result: string) => void>();
-  readonly exited: Promise<unknown>;
 
-  private constructor(private readonly child: ChildProcess) {
-    this.exited = once(child, 'exit');
+  private constructor(child: ChildProcess) {
+    super(child);
     child.on('message', ({ number, body }: Numbered<string>) => {
       this.waiting.get(number)?.(body);
       this.waiting.delete(number);
@@ -78,17 +84,6 @@ export class RecordedProgram<Request> implements Recorded {
   async command(body: Request, expected: string): Promise<void> {
     const result = await this.ask(body);
     if (result !== expected) throw new Error(`${JSON.stringify(body)} was answered with ${result}.`);
-  }
-
-  async kill(): Promise<void> {
-    await halt(this.child);
-    this.child.kill('SIGKILL');
-    await this.exited;
-  }
-
-  async stop(): Promise<void> {
-    if (this.child.connected) this.child.send({ type: 'stop' });
-    await this.exited;
   }
 }
 
