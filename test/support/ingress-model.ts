@@ -1,27 +1,25 @@
 import { sha256 } from '../../src/domain/content';
 import { claimId, epochOf, headerOfPart, type Chain, type Claim } from '../../src/domain/ingress/claim';
 import { recordLine, type IngressEvent } from '../../src/domain/ingress/packet';
+import { random, type Random } from '../../tools/lib/random';
 import type { IngressProcess } from './ingress-process';
 import { Stores } from './stores-model';
 
-/** Numbers that look random, the same for each seed (mulberry32). */
+/** Numbers that look random, the same for each seed. */
 export class Dice {
-  constructor(private state: number) {}
+  private readonly random: Random;
 
-  private next(): number {
-    this.state = (this.state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  constructor(seed: number) {
+    this.random = random(seed);
   }
 
   /** A whole number from 0 to `sides` − 1. */
   below(sides: number): number {
-    return Math.floor(this.next() * sides);
+    return Math.floor(this.random.next() * sides);
   }
 
   chance(of: number): boolean {
-    return this.next() < of;
+    return this.random.next() < of;
   }
 
   of<T>(list: readonly T[]): T | undefined {

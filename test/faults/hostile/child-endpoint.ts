@@ -52,7 +52,7 @@ export class Chance {
   }
 
   one<T>(list: readonly T[]): T {
-    return list[this.below(list.length)] as T;
+    return this.random.pick(list);
   }
 
   bytes(count: number): Buffer {
